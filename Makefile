@@ -1,0 +1,40 @@
+# Two commands do all set-up: `make demo` and `make test`. Everything is installed into .venv; nothing outside is touched
+# but the model store (~/.cache/codeact, or CODEACT_HOME).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+TASK := "Load ice_cream.csv. Fit a scikit-learn LinearRegression that predicts sales_usd from temperature_c. Save a scatter \
+plot with the fitted line as fit.png. Report the slope and the RMSE (square root of sklearn.metrics.mean_squared_error)."
+
+.PHONY: demo test check format bench clean
+.DELETE_ON_ERROR:
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "codeact needs Python 3.11 or later, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev --constraint constraints.txt
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/codeact run --model local:qwen2.5-coder-1.5b --file examples/data/ice_cream.csv --expect fit.png $(TASK)
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.ready
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/sandbox.py
+
+format: $(VENV)/.ready
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,24 @@
+"""Fixtures of the whole suite."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from codeact.sandbox.local import LocalSandbox
+
+from .model_fixtures import smollm2, weights_store
+
+__all__ = ["smollm2", "weights_store"]  # fixtures, for every folder
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """One event loop is enough: the package is written on anyio and run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def warm_sandbox(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
+    """The real sandbox with one fork server for the whole suite: sessions in milliseconds instead of seconds."""
+    async with LocalSandbox() as sandbox:
+        yield sandbox
