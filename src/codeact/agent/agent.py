@@ -1,0 +1,162 @@
+"""The agent: a model, tools, an action space and a sandbox, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import KW_ONLY, asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from codeact.actions import action_space
+from codeact.actions.base import ActionSpace
+from codeact.agent.budget import Budget
+from codeact.agent.checks import Check, grounded
+from codeact.agent.conversation import Conversation, Setup
+from codeact.agent.execute import Approve, Relay
+from codeact.agent.result import RunResult
+from codeact.errors import CodeActError, UsageError
+from codeact.events import Emit, Event, ignore
+from codeact.models import default_model, open_model, options_from_env
+from codeact.models.base import Model
+from codeact.sandbox import sandbox
+from codeact.sandbox.base import Limits, NetworkPolicy, Sandbox, Session
+from codeact.tools import ToolSet
+from codeact.trajectory import TrajectoryWriter
+from codeact.types import JSON, Message, ToolBox
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent's configuration; `run` and `open` bring it to life and clean up after themselves.
+
+    `model` is a `provider:model` string, or an open `Model`; None takes the default: a hosted model when there is a key
+    in the environment, else the embedded one. `model_options` go to the provider (`base_url`, `api_key`, …).
+    """
+
+    model: str | Model | None = None
+    _: KW_ONLY
+    tools: Sequence[Callable[..., Any] | ToolBox] = ()
+    actions: str = "code"  # "code", "json" or "text"
+    dialect: str | None = None  # how the action is written; None takes the action space's default
+    sandbox: str | Sandbox = "local"
+    budget: Budget = field(default_factory=Budget)
+    limits: Limits = field(default_factory=Limits)
+    network: NetworkPolicy = "none"
+    system: str = ""  # added to the system prompt
+    checks: Sequence[Check] = (grounded,)
+    approve: Approve | None = None
+    seed: int | None = 0
+    model_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    async def run(
+        self, task: str, *, files: Sequence[str | Path] = (), emit: Emit = ignore, record: str | Path | None = None
+    ) -> RunResult:
+        """Solve one task. `record` is a file to which the trajectory is written as it goes.
+
+        Raises:
+            UsageError: an argument is wrong.
+            SetupError: something is missing on this machine.
+            ModelError: the endpoint failed.
+            SandboxError: the machinery around the box failed.
+        """
+        async with self.open() as conversation:
+            with TrajectoryWriter(Path(record)) if record else nullcontext() as writer:
+                return await conversation.send(task, files=files, emit=emit, record=writer)
+
+    def run_sync(
+        self, task: str, *, files: Sequence[str | Path] = (), emit: Emit = ignore, record: str | Path | None = None
+    ) -> RunResult:
+        """`run` for scripts, which have no event loop of their own.
+
+        Raises:
+            UsageError: an event loop is running here already, as in a notebook; besides what `run` raises.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise UsageError("an event loop is running here; write `await agent.run(…)` instead of `run_sync`")
+
+        async def main() -> RunResult:
+            return await self.run(task, files=files, emit=emit, record=record)
+
+        return anyio.run(main)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Conversation]:
+        """Open model and session for any number of messages; both are closed at the end of the block."""
+        async with AsyncExitStack() as stack:
+            space = action_space(self.actions, self.dialect)
+            tools = ToolSet(self.tools)
+            relay = Relay(tools)
+            session = await stack.enter_async_context(self._session(relay)) if space.name == "code" else None
+            model = self.model
+            if model is None or isinstance(model, str):
+                spec = model or default_model(os.environ)
+                options = {**options_from_env(spec, os.environ), **self.model_options}
+                model = await stack.enter_async_context(open_model(spec, **options))
+            setup = Setup(
+                model=model,
+                space=space,
+                tools=tools,
+                session=session,
+                relay=relay,
+                budget=self.budget,
+                checks=self.checks,
+                approve=self.approve,
+                seed=self.seed,
+                described=self._described(model, space, tools),
+            )
+            yield Conversation(setup=setup, messages=[self._system_prompt(space, tools, session)])
+
+    @asynccontextmanager
+    async def stream(self, task: str, *, files: Sequence[str | Path] = ()) -> AsyncGenerator[AsyncIterator[Event]]:
+        """`async with agent.stream(task) as events: async for event in events: …`; the last one is `Finished`.
+
+        Leaving the block early cancels the run. What `run` raises is raised at the end of the block.
+        """
+        send, receive = anyio.create_memory_object_stream[Event](math.inf)  # `emit` must not block
+        failures: list[CodeActError] = []
+
+        async def produce() -> None:
+            with send:
+                try:
+                    await self.run(task, files=files, emit=send.send_nowait)
+                except CodeActError as error:  # raised below, where the caller can catch it by its own name
+                    failures.append(error)
+
+        with receive:  # closed after the run has ended, because a cancelled run still tells its end
+            async with anyio.create_task_group() as group:
+                group.start_soon(produce)
+                yield receive
+                group.cancel_scope.cancel()
+        if failures:
+            raise failures[0]
+
+    @asynccontextmanager
+    async def _session(self, tools: ToolBox) -> AsyncGenerator[Session]:
+        place = sandbox(self.sandbox) if isinstance(self.sandbox, str) else self.sandbox
+        async with place.open(tools, limits=self.limits, network=self.network) as session:
+            yield session
+
+    def _system_prompt(self, space: ActionSpace, tools: ToolBox, session: Session | None) -> Message:
+        instructions = space.instructions(tools.specs, session.info if session else None)
+        return Message.of("system", "\n\n".join(filter(None, [instructions, self.system])))
+
+    def _described(self, model: Model, space: ActionSpace, tools: ToolBox) -> dict[str, JSON]:
+        return {
+            "model": model.name,
+            "actions": space.name,
+            "dialect": space.dialect,
+            "tools": [spec.name for spec in tools.specs],
+            "budget": asdict(self.budget),
+            "network": self.network,
+            "seed": self.seed,
+        }

@@ -1,0 +1,217 @@
+"""A conversation: one model, one session, one history, any number of messages."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+import anyio
+
+from codeact.actions.base import ActionSpace
+from codeact.agent.budget import Budget, Meter
+from codeact.agent.checks import Check
+from codeact.agent.execute import Approve, Hands, Relay
+from codeact.agent.loop import Run
+from codeact.agent.result import RunResult
+from codeact.errors import CodeActError, UsageError
+from codeact.events import Emit, Finished, ignore
+from codeact.models.base import Model
+from codeact.sandbox.base import Checkpoint, Session
+from codeact.trajectory import TrajectoryWriter
+from codeact.types import JSON, Message, Outcome, Step, Text, ToolBox, Trajectory
+
+MAX_TASK = 100_000  # characters of one message; longer material belongs into a file, where code can read it in parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What stays the same over a conversation."""
+
+    model: Model
+    space: ActionSpace
+    tools: ToolBox
+    session: Session | None
+    relay: Relay  # what the session was opened with
+    budget: Budget
+    checks: Sequence[Check]
+    approve: Approve | None
+    seed: int | None
+    described: Mapping[str, JSON]  # the agent's configuration, for the record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Where a conversation stood before a message: what `undo` returns to."""
+
+    messages: tuple[Message, ...]
+    checkpoint: Checkpoint | None  # None where the session has no checkpoints
+    parent: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversation:
+    """Talk with an agent. `async with agent.open() as conversation` makes one."""
+
+    setup: Setup
+    messages: list[Message]  # the history so far, system prompt first
+    parent: str | None = None  # id of the trajectory of the last message
+    marks: list[Mark] = field(default_factory=list["Mark"])  # for `undo`, oldest first
+
+    @property
+    def session(self) -> Session:
+        """The interpreter behind the conversation.
+
+        Raises:
+            UsageError: its action space runs no code.
+        """
+        if self.setup.session is None:
+            raise UsageError(
+                f"actions={self.setup.space.name!r} runs no code, so there is no session; use actions='code'"
+            )
+        return self.setup.session
+
+    async def send(
+        self,
+        text: str,
+        *,
+        files: Sequence[str | Path] = (),
+        emit: Emit = ignore,
+        record: TrajectoryWriter | None = None,
+        budget: Budget | None = None,
+    ) -> RunResult:
+        """Send one message and let the agent act until it answers or its budget is used up.
+
+        `files` are copied into the workspace first. With `record` the trajectory is written as it goes. When this is
+        cancelled or fails, the history keeps every step that was complete, and the conversation can go on.
+
+        Raises:
+            UsageError: an empty or over-long message, or a file that is not there.
+            ModelError: the endpoint failed.
+            SandboxError: the machinery around the box failed.
+        """
+        check_message(text)
+        mark = Mark(messages=tuple(self.messages), checkpoint=await self._checkpoint(), parent=self.parent)
+        names = [await self._put(Path(file)) for file in files]
+        self._say(text if not names else f"{text}\n\nFiles in the working directory: {', '.join(names)}")
+        self.marks.append(mark)
+        trajectory = self._begin(text)
+        if record is not None:
+            record.begin(trajectory)
+
+        def keep(step: Step) -> None:
+            if record is not None:
+                record.step(step)
+
+        run = self._run(text, emit, keep, budget or self.setup.budget)
+        outcome = Outcome(status="cancelled", message="cancelled by the user")
+        try:
+            with self.setup.relay.through(run.hands):
+                outcome = await run.until_answer()
+        except CodeActError as error:
+            outcome = Outcome(status="error", message=str(error))
+            raise
+        finally:
+            outcome = replace(outcome, usage=run.meter.usage, duration=run.meter.elapsed)
+            self.parent = trajectory.id
+            if record is not None:
+                record.end(outcome)
+            emit(Finished(outcome))
+        return RunResult(trajectory=replace(trajectory, steps=tuple(run.steps), outcome=outcome))
+
+    async def undo(self) -> bool:
+        """Take back the last message and all that followed from it, in the talk and, where the session can, in its
+        variables and files too. Returns whether the session could.
+
+        Raises:
+            UsageError: there is nothing to take back.
+        """
+        if not self.marks:
+            raise UsageError("there is nothing to undo")
+        mark = self.marks.pop()
+        self.messages[:], self.parent = mark.messages, mark.parent
+        if mark.checkpoint is not None:
+            await self.session.restore(mark.checkpoint)
+        return mark.checkpoint is not None
+
+    async def reset(self) -> None:
+        """Start over: an empty history and a fresh interpreter. Files stay."""
+        del self.messages[1:]
+        self.marks.clear()
+        self.parent = None
+        if self.setup.session is not None:
+            await self.setup.session.reset()
+
+    def _run(self, task: str, emit: Emit, record: Callable[[Step], None], budget: Budget) -> Run:
+        setup, meter = self.setup, Meter(budget)
+        hands = Hands(tools=setup.tools, session=setup.session, approve=setup.approve, meter=meter, emit=emit)
+        return Run(
+            task=task,
+            messages=self.messages,
+            model=setup.model,
+            space=setup.space,
+            hands=hands,
+            meter=meter,
+            emit=emit,
+            record=record,
+            checks=setup.checks,
+            seed=setup.seed,
+        )
+
+    def _begin(self, task: str) -> Trajectory:
+        info = self.setup.session.info if self.setup.session else None
+        return Trajectory(
+            id=uuid4().hex,
+            task=task,
+            prompt=tuple(self.messages),
+            agent=self.setup.described,
+            environment={
+                "codeact": version("codeact"),
+                "python": sys.version.split()[0],
+                "platform": platform.platform(),
+                "isolation": info.isolation if info else None,
+                "packages": dict(info.packages) if info else {},
+            },
+            created=datetime.now(UTC),
+            parent=self.parent,
+        )
+
+    def _say(self, text: str) -> None:
+        """Enter a user's message.
+
+        After a run that ended without an answer the history ends with an observation; then the two become one message,
+        because many chat templates insist on alternating roles.
+        """
+        last = self.messages[-1] if self.messages else None
+        if last is not None and last.role == "user":
+            self.messages[-1] = replace(last, parts=(*last.parts, Text("\n\n" + text)))
+        else:
+            self.messages.append(Message.of("user", text))
+
+    async def _put(self, path: Path) -> str:
+        if not await anyio.Path(path).is_file():
+            raise UsageError(f"no such file: {str(path)!r}")
+        await self.session.put(path.name, path)
+        return f"{path.name} ({(await anyio.Path(path).stat()).st_size:,} bytes)"
+
+    async def _checkpoint(self) -> Checkpoint | None:
+        session = self.setup.session
+        if session is None or "checkpoint" not in session.capabilities:
+            return None
+        return await session.checkpoint()
+
+
+def check_message(text: str) -> None:
+    """Raises `UsageError` for a message that no run would take: empty, or longer than `MAX_TASK`."""
+    if not text.strip():
+        raise UsageError("the task is empty; say what is to be done")
+    if len(text) > MAX_TASK:
+        raise UsageError(
+            f"the task has {len(text):,} characters and may have {MAX_TASK:,}; "
+            "give long material as a file (--file on the command line, files= in Python), which code can read in parts"
+        )

@@ -1,0 +1,166 @@
+"""Carrying out an action: code in the box, tool calls in the host, both watched and both behind approval."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from codeact.agent.budget import Meter
+from codeact.errors import ToolError
+from codeact.events import ActionFinished, ActionStarted, ApprovalAsked, Emit, ToolCalled, ToolReturned
+from codeact.sandbox.base import Session
+from codeact.sandbox.box.values import to_json
+from codeact.tools import render_value
+from codeact.types import (
+    CodeAction,
+    ExecError,
+    ExecResult,
+    Result,
+    ToolBox,
+    ToolCall,
+    ToolCalls,
+    ToolRecord,
+    ToolResults,
+    ToolSpec,
+)
+
+Approve = Callable[[CodeAction | ToolCalls | ToolCall], Awaitable[bool | str]]
+"""Asked before each action, and before each call of a tool that needs approval. True lets it run; False, or a reason in
+words for the model, does not. May take as long as it likes: no time limit runs meanwhile."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Hands:
+    """What carries out the actions of one run: its session and its tools.
+
+    As a `ToolBox` it is the run's tools, each call announced, and approved where the tool asks for that. Without an
+    `approve` actions run (the sandbox is the boundary) and tools that need approval are refused.
+    """
+
+    tools: ToolBox
+    session: Session | None  # None when no code is run
+    approve: Approve | None
+    meter: Meter
+    emit: Emit
+
+    @property
+    def specs(self) -> Sequence[ToolSpec]:
+        return self.tools.specs
+
+    async def carry_out(self, action: CodeAction | ToolCalls) -> Result:
+        """Carry out one action. What goes wrong in it is in the result.
+
+        Raises:
+            SandboxError: the machinery failed.
+        """
+        refusal = await self._refusal(action) if self.approve else None
+        self.emit(ActionStarted(action))
+        match action:
+            case CodeAction(code):
+                result = _not_run(refusal) if refusal else await self._run(code)
+            case ToolCalls(calls):
+                result = ToolResults(tuple([await self._record(call, refusal) for call in calls]))
+        self.emit(ActionFinished(result))
+        return result
+
+    async def call(self, call: ToolCall) -> object:
+        """Run one tool, for the box or for the loop.
+
+        Raises:
+            ToolError: the tool failed, or the call was not approved.
+        """
+        self.emit(ToolCalled(call))
+        started = time.monotonic()
+        try:
+            if any(spec.name == call.name and spec.needs_approval for spec in self.specs):
+                refusal = await self._refusal(call) if self.approve else "refused: nobody is there to approve it"
+                if refusal:
+                    raise ToolError(f"the call of {call.name}() was {refusal}", name="PermissionError")
+            value = await self.tools.call(call)
+        except ToolError as error:
+            self.emit(ToolReturned(_failed(call, started, error)))
+            raise
+        self.emit(ToolReturned(_returned(call, started, value)))
+        return value
+
+    async def _run(self, code: str) -> ExecResult:
+        if self.session is None:
+            raise RuntimeError("a code action reached a run that has no session")
+        return await self.session.run(code, time_limit=self.meter.budget.action_time, emit=self.emit)
+
+    async def _record(self, call: ToolCall, refusal: str | None) -> ToolRecord:
+        started = time.monotonic()
+        try:
+            if refusal:
+                raise ToolError(refusal, name="PermissionError")
+            return _returned(call, started, await self.call(call))
+        except ToolError as error:
+            return _failed(call, started, error)
+
+    async def _refusal(self, subject: CodeAction | ToolCalls | ToolCall) -> str | None:
+        """Ask for approval: None when granted, else why not, in words for the model."""
+        if self.approve is None:
+            return None
+        self.emit(ApprovalAsked(subject))
+        with self.meter.pause():
+            verdict = await self.approve(subject)
+        if verdict is True:
+            return None
+        return "refused by the user" + (f": {verdict}" if verdict else "")
+
+
+@dataclass(slots=True)
+class Relay:
+    """The tools that a session was opened with: it outlives runs, so it hands each call to whoever carries out now."""
+
+    current: ToolBox
+
+    @property
+    def specs(self) -> Sequence[ToolSpec]:
+        return self.current.specs
+
+    async def call(self, call: ToolCall) -> object:
+        """Run one tool.
+
+        Raises:
+            ToolError: as the current tools do.
+        """
+        return await self.current.call(call)
+
+    @contextmanager
+    def through(self, tools: ToolBox) -> Generator[None]:
+        """For the body, calls go through `tools`."""
+        before, self.current = self.current, tools
+        try:
+            yield
+        finally:
+            self.current = before
+
+
+def _returned(call: ToolCall, started: float, value: object) -> ToolRecord:
+    return ToolRecord(
+        name=call.name,
+        args=to_json(call.args),
+        kwargs=to_json(dict(call.kwargs)),
+        value=to_json(value),
+        text=render_value(value),
+        duration=time.monotonic() - started,
+        id=call.id,
+    )
+
+
+def _failed(call: ToolCall, started: float, error: ToolError) -> ToolRecord:
+    return ToolRecord(
+        name=call.name,
+        args=to_json(call.args),
+        kwargs=to_json(dict(call.kwargs)),
+        error=f"{error.name}: {error}",
+        duration=time.monotonic() - started,
+        id=call.id,
+    )
+
+
+def _not_run(refusal: str) -> ExecResult:
+    return ExecResult(error=ExecError(kind="exception", name="PermissionError", message=f"not run: {refusal}"))
