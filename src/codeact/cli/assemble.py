@@ -1,0 +1,185 @@
+"""From the options of a command to an agent: the one place that reads the environment and wires parts together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import import_module, util
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from rich.console import Console
+from rich.text import Text
+
+from codeact import tools as tool_library
+from codeact.actions import action_space
+from codeact.agent import Agent, Approve, Budget, expect_files, grounded
+from codeact.agent.checks import Check
+from codeact.cli.options import AgentOptions
+from codeact.cli.pulling import ensure_weights
+from codeact.errors import UsageError
+from codeact.models import Model, choose_default, open_model, options_from_env
+from codeact.models.metering import Prices
+from codeact.models.store import Store, default_root
+from codeact.sandbox import sandbox
+from codeact.sandbox.base import Sandbox
+from codeact.tools import FunctionTool
+from codeact.types import ToolBox
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an agent is made of, as far as that can be had without starting anything."""
+
+    options: AgentOptions
+    tools: Sequence[FunctionTool[..., Any]]
+    place: Sandbox
+
+
+def parts_of(options: AgentOptions) -> Parts:
+    """Check the options and load what they name, before anything is fetched or started.
+
+    Raises:
+        UsageError: something named is not there, or options contradict each other.
+    """
+    _check_files(options)
+    action_space(options.actions, options.dialect)
+    tools = [tool for place in options.tools for tool in load_tools(place)]
+    return Parts(options, tools, sandbox_named(options.sandbox, options.require))
+
+
+def _check_files(options: AgentOptions) -> None:
+    names = [path.name for path in options.file]
+    for path in options.file:
+        if not path.is_file():
+            raise UsageError(f"no such file: {str(path)!r} (given with --file)")
+        if names.count(path.name) > 1:
+            raise UsageError(f"two files for the workspace are named {path.name!r}; give one of them another name")
+    for given, name in ((options.file, "--file"), (options.expect, "--expect")):
+        if given and options.actions != "code":
+            raise UsageError(f"{name} needs code, which can use files; leave out --actions {options.actions}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """The model to open, and what its provider is told."""
+
+    spec: str
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def open(self) -> AbstractAsyncContextManager[Model]:
+        """Raises `UsageError` when there is no such model, or its provider does not take an option."""
+        try:
+            return open_model(self.spec, **self.options)
+        except TypeError as error:  # an unexpected keyword: what options there are, only the provider knows
+            given = ", ".join(f"--{name.replace('_', '-')}" for name in self.options)
+            raise UsageError(f"the model {self.spec!r} does not take one of {given}: {error}") from error
+
+
+async def choose_model(options: AgentOptions, notices: Console, spec: str | None = None) -> ModelChoice:
+    """The model that is asked for, else the default one and why; its weights are fetched when they are missing.
+
+    Raises:
+        WeightsError: they cannot be had.
+    """
+    spec = spec or options.model
+    if spec is None:
+        default = choose_default(os.environ)
+        spec = default.spec
+        notices.print(Text(f"model: {spec} ({default.reason}; --model chooses another)", style="dim"))
+    prices = parse_prices(options.prices) if options.prices else None
+    if spec.startswith("local:"):
+        await ensure_weights(Store(default_root(os.environ)), spec, notices)
+    given = {"base_url": options.base_url, "temperature": options.temperature, "prices": prices}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return ModelChoice(spec, {**options_from_env(spec, os.environ), **chosen})
+
+
+@asynccontextmanager
+async def open_agent(parts: Parts, model: Model, *, approve: Approve | None = None) -> AsyncGenerator[Agent]:
+    """The agent of these parts; the servers of its tools live as long as the block."""
+    options = parts.options
+    async with AsyncExitStack() as stack:
+        tools: list[Callable[..., Any] | ToolBox] = [*parts.tools]
+        for server in options.mcp:
+            tools.append(await stack.enter_async_context(tool_library.mcp_tools(server)))
+        yield Agent(
+            model,
+            tools=tools,
+            actions=options.actions,
+            dialect=options.dialect,
+            sandbox=parts.place,
+            budget=_budget(options),
+            network=options.network,
+            checks=_checks(options),
+            approve=approve,
+            seed=options.seed,
+        )
+
+
+def parse_prices(text: str) -> Prices:
+    """Raises `UsageError` for anything but two or three numbers."""
+    try:
+        numbers = [float(number) for number in text.split(",")]
+        return Prices(input=numbers[0], output=numbers[1], cached=numbers[2] if numbers[2:] else None)
+    except (ValueError, IndexError) as error:
+        raise UsageError(
+            f"--prices {text!r} should be USD per million tokens read, written, and cached: 1.25,10"
+        ) from error
+
+
+def sandbox_named(name: str, require: str | None = None) -> Sandbox:
+    """A sandbox by its name. Raises `UsageError` for one that there is not."""
+    return sandbox(name, require=require) if require else sandbox(name)
+
+
+def load_tools(place: str) -> Sequence[FunctionTool[..., Any]]:
+    """All `@tool` functions of a Python file, or of a module by its dotted name.
+
+    Raises:
+        UsageError: it cannot be imported, or has none.
+    """
+    try:
+        module = _import_file(Path(place)) if place.endswith(".py") else _import_named(place)
+    except (Exception, SystemExit) as error:  # the user's own code, which may raise anything
+        raise UsageError(f"cannot import the tools of {place!r}: {type(error).__name__}: {error}") from error
+    found: dict[int, FunctionTool[..., Any]] = {
+        id(value): cast("FunctionTool[..., Any]", value)  # pyright: ignore[reportUnknownArgumentType]
+        for value in vars(module).values()
+        if isinstance(value, FunctionTool)
+    }
+    if not found:
+        raise UsageError(f"{place!r} has no tools; mark its functions with @tool (from codeact import tool)")
+    return list(found.values())
+
+
+def _import_named(name: str) -> ModuleType:
+    sys.path.insert(0, str(Path.cwd()))  # as `python -m` does; an installed command does not have it
+    return import_module(name)
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file under its own name, its folder importable as for a script."""
+    if not path.is_file():
+        raise FileNotFoundError("no such file")
+    spec = util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("not a Python file")
+    sys.path.insert(0, str(path.parent.resolve()))
+    module = util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _budget(options: AgentOptions) -> Budget:
+    return Budget(turns=options.turns, tokens=options.tokens, time=options.time, action_time=options.action_time)
+
+
+def _checks(options: AgentOptions) -> Sequence[Check]:
+    checks: list[Check] = [grounded] if options.check else []
+    return [*checks, expect_files(options.expect)] if options.expect else checks

@@ -1,0 +1,65 @@
+"""`codeact export`: a recorded run in the forms that other programs and people read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from codeact.cli.options import option
+from codeact.cli.records import RecordFile, read_records
+from codeact.errors import UsageError
+from codeact.trajectory import notebook, to_markdown, to_messages
+from codeact.types import JSON, Trajectory
+
+Form = Literal["messages", "markdown", "notebook"]
+FORM_OF_SUFFIX: dict[str, Form] = {".jsonl": "messages", ".md": "markdown", ".ipynb": "notebook"}
+
+
+def export(
+    file: RecordFile,
+    to: Annotated[Form, option("--to", help="messages is one chat per line, as trainers read it.")],
+    out: Annotated[
+        Path | None, option("--out", "-o", metavar="FILE", help="Where to; default: standard output.")
+    ] = None,
+) -> int:
+    """Convert a recorded run to chat messages (JSON lines), to Markdown or to a Jupyter notebook."""
+    text = convert(read_records(file), to)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_new(out, text)
+    return 0
+
+
+def convert(trajectories: Sequence[Trajectory], to: Form) -> str:
+    """The text of the converted file: all trajectories, one after the other."""
+    match to:
+        case "messages":
+            lines = [json.dumps({"messages": to_messages(each)}, ensure_ascii=False) for each in trajectories]
+            return "\n".join(lines) + "\n"
+        case "markdown":
+            return "\n".join(map(to_markdown, trajectories))
+        case "notebook":
+            return (
+                json.dumps(_one_notebook([notebook(each) for each in trajectories]), ensure_ascii=False, indent=1)
+                + "\n"
+            )
+
+
+def _one_notebook(notebooks: Sequence[dict[str, JSON]]) -> dict[str, JSON]:
+    cells = [cell for each in notebooks for cell in each["cells"]]
+    return {**notebooks[-1], "cells": [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells, 1)]}
+
+
+def write_new(path: Path, text: str) -> None:
+    """Raises `UsageError` when the file exists or cannot be written."""
+    try:
+        with path.open("x", encoding="utf-8", errors="replace") as file:  # UTF-8 has no lone surrogates
+            file.write(text)
+    except FileExistsError as error:
+        raise UsageError(f"{str(path)!r} exists; give another name, or move it away") from error
+    except OSError as error:
+        raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from error
