@@ -1,0 +1,57 @@
+"""Every example runs, as a newcomer would run it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+EXPECTED = {
+    "02_sandbox_alone.py": [
+        *["value: [0, 1, 2, 3, 4]", "line 2", "stopped: timeout | variables are kept", "network: URLError"],
+        "figure: figure-1.png True",
+    ],
+    "03_three_formats.py": ["code  1 turns, answer 6.0", "json  4 turns, answer 6.0", "text  4 turns, answer 6.0"],
+    "04_events.py": ["--- drawn", "--- figure figure-1.png", "--- answered"],
+    "05_conversation.py": ["undone, variables too: True", "Only the apple is in it.", "variable: basket list"],
+    "06_mcp_tools.py": ["temperature(", "Cairo, 31.5 degrees"],
+    "07_records.py": ["lines: ['trajectory', 'step', 'step', 'outcome']", "notebook cells:"],
+    "08_approval_and_checks.py": ["only to colleagues", "say please", "please check your inbox"],
+}
+REAL_MODEL = {"01_first_agent.py"}
+
+
+def run(name: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name)], cwd=folder, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_example_is_tested_and_short() -> None:
+    names = {path.name for path in EXAMPLES.glob("[0-9]*.py")}
+    assert names == set(EXPECTED) | REAL_MODEL
+    assert all(len((EXAMPLES / name).read_text().splitlines()) < 60 for name in names)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_example(name: str, tmp_path: Path) -> None:
+    output = run(name, tmp_path)
+    missing = [text for text in EXPECTED[name] if text not in output]
+    assert not missing, output
+
+
+def test_the_first_example_is_the_readmes() -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    block = readme.partition("```python\n")[2].partition("```")[0]
+    assert (EXAMPLES / "01_first_agent.py").read_text().endswith(block)
+
+
+@pytest.mark.model
+@pytest.mark.timeout(900)
+def test_the_readmes_agent_answers_on_the_embedded_model(tmp_path: Path) -> None:
+    output = run("01_first_agent.py", tmp_path)
+    assert "Germany" in output
+    assert (tmp_path / "run.ipynb").stat().st_size > 0
