@@ -1,0 +1,62 @@
+"""Where code runs: boxes with a stateful Python and a workspace, isolated by the kernel.
+
+    async with sandbox("local").open(tools) as session:
+        result = await session.run("1 + 1")
+
+A backend is chosen by name; a dotted path (`package.module:Class`) works for other people's.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, cast
+
+from codeact.errors import UsageError
+from codeact.sandbox.base import (
+    Capability,
+    Checkpoint,
+    FileInfo,
+    Limits,
+    NetworkPolicy,
+    Sandbox,
+    Session,
+    Variable,
+)
+
+__all__ = [
+    "SANDBOXES",
+    "Capability",
+    "Checkpoint",
+    "FileInfo",
+    "Limits",
+    "NetworkPolicy",
+    "Sandbox",
+    "Session",
+    "Variable",
+    "sandbox",
+]
+
+SANDBOXES = {
+    "local": "codeact.sandbox.local:LocalSandbox",
+    "subprocess": "codeact.sandbox.plain:SubprocessSandbox",
+}
+
+
+def sandbox(name: str = "local", **options: Any) -> Sandbox:
+    """A sandbox by name; `options` are those of its class.
+
+    Raises:
+        UsageError: no such name, or an option that the class does not have.
+    """
+    path = SANDBOXES.get(name, name)
+    module, colon, kind = path.partition(":")
+    if not colon:
+        raise UsageError(f"there is no sandbox {name!r}; there are {', '.join(SANDBOXES)}, or give 'module:Class'")
+    try:
+        make = getattr(import_module(module), kind)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"the sandbox {name!r} cannot be loaded: {error}") from error
+    try:
+        return cast("Sandbox", make(**options))
+    except TypeError as error:
+        raise UsageError(f"the sandbox {name!r} cannot be made from these options: {error}") from error

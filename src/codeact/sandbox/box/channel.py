@@ -1,0 +1,99 @@
+"""A blocking socket that carries frames, as the processes inside a box use it."""
+
+from __future__ import annotations
+
+import array
+import os
+import select
+import socket
+import threading
+from collections.abc import Sequence
+
+from .frames import Decoder, Frame, encode
+
+_CHUNK = 1 << 18  # bytes per read
+_MAX_FDS = 8  # descriptors that one message may carry
+
+
+class ChannelClosedError(Exception):
+    """The host is gone, or has closed this channel."""
+
+
+class Channel:
+    """Reading is for one thread at a time; sending is safe from any thread."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._decoder = Decoder()
+        self._fds: list[int] = []
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        self._lock = threading.Lock()
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, frame: Frame, fds: Sequence[int] = ()) -> None:
+        """Raises `ChannelClosedError` when nobody reads any more, ValueError when the frame is too large."""
+        buffers = encode(frame)
+        with self._lock:
+            try:
+                self._send(buffers, fds)
+            except (BrokenPipeError, ConnectionResetError):
+                raise ChannelClosedError from None
+
+    def _send(self, buffers: Sequence[bytes | bytearray | memoryview], fds: Sequence[int]) -> None:
+        head = memoryview(buffers[0])
+        if fds:
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
+            head = head[self._socket.sendmsg([head], rights) :]
+        for buffer in (head, *buffers[1:]):
+            self._socket.sendall(buffer)
+
+    def receive(self) -> Frame:
+        """Wait for a frame.
+
+        Raises:
+            ChannelClosedError: end of stream.
+            FrameError: not a frame.
+        """
+        while (frame := self.next()) is None:
+            self.wait()
+            self.pull()
+        return frame
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until there is something to read, or `timeout` seconds have passed; whether there is."""
+        return bool(self._poll.poll(None if timeout is None else timeout * 1000))
+
+    def next(self) -> Frame | None:
+        """A frame that has arrived already, if any. Raises `FrameError`."""
+        return self._decoder.next()
+
+    def pull(self) -> None:
+        """Take in what has arrived, without waiting. Raises `ChannelClosedError`."""
+        try:
+            data, ancillary, _, _ = self._socket.recvmsg(
+                _CHUNK, socket.CMSG_SPACE(_MAX_FDS * 4), socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            raise ChannelClosedError from None
+        for _, _, payload in ancillary:
+            descriptors = array.array("i")
+            descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
+            self._fds.extend(descriptors)
+        if not data:
+            raise ChannelClosedError
+        self._decoder.feed(data)
+
+    def take_fds(self) -> list[int]:
+        """The descriptors that came with what has been received so far; the caller owns them now."""
+        fds, self._fds = self._fds, []
+        return fds
+
+    def close(self) -> None:
+        for fd in self.take_fds():
+            os.close(fd)
+        self._socket.close()

@@ -1,0 +1,180 @@
+"""The layers around a session, one function each; each either holds or raises OSError, and what held is reported, never
+assumed.
+
+    session (pid 1)   user, mount, pid, net, ipc and uts namespaces by `fork_into`; then `own_files`, `own_network`, no
+    capabilities worker            resource limits, Landlock, seccomp, no new privileges
+
+Covers: files, processes, network, kernel interfaces and per-process resources of the host. Does not cover: holes in the
+kernel itself, side channels of shared hardware, and the total of memory and processor time over all processes of a
+session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import landlockpy as landlock
+
+from . import linux, syscalls
+from .root import HOME, USER_ID, WORKSPACE
+
+__all__ = ["USER_ID", "Allowance", "Confinement", "Layer"]
+
+NAMESPACES = linux.NEWUSER | linux.NEWNS | linux.NEWPID | linux.NEWIPC | linux.NEWUTS
+_WRITABLE = (HOME, "/tmp", "/dev/shm", "/dev/pts")  # noqa: S108 (the session's own)
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
+_INODES = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """The numbers of `codeact.sandbox.base.Limits` that the kernel enforces."""
+
+    memory: int
+    processes: int
+    open_files: int
+    workspace: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    name: str
+    active: bool
+    detail: str = ""
+
+    def as_json(self) -> list[Any]:
+        return [self.name, self.active, self.detail]
+
+
+def own_files(size: int, in_tmp: Sequence[str]) -> None:
+    """A private workspace, /tmp and /dev/shm out of one budget of `size` bytes; /proc and terminals of this session
+    only. `in_tmp`: read-only folders that are shown below /tmp, in the new one too.
+    """
+    plain = linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("tmpfs", HOME, "tmpfs", plain, f"size={size},nr_inodes={_INODES},mode=0755")
+    for name, mode in (("work", 0o755), ("tmp", 0o1777), ("shm", 0o1777)):
+        Path(HOME, name).mkdir()
+        Path(HOME, name).chmod(mode)
+    held = [(os.open(path, os.O_PATH), path) for path in in_tmp]
+    for name, target in (("tmp", "/tmp"), ("shm", "/dev/shm")):  # noqa: S108
+        linux.mount(f"{HOME}/{name}", target, flags=linux.MS_BIND)
+    for fd, path in held:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        linux.mount(f"/proc/self/fd/{fd}", path, flags=linux.MS_BIND | linux.MS_REC)
+        os.close(fd)
+    linux.mount("proc", "/proc", "proc", plain | linux.MS_NOEXEC)
+    linux.mount("devpts", "/dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    os.chdir(WORKSPACE)
+
+
+def own_network() -> Layer:
+    """Nothing but a loopback of the session's own; the namespace itself came with `fork_into`."""
+    linux.raise_loopback()
+    return Layer("network", True, "none but its own loopback")
+
+
+def open_network(resolver: str) -> Layer:
+    """The host's network, asked for by name; /etc/resolv.conf is shown, so that names resolve."""
+    copy = Path(HOME, ".resolv.conf")
+    copy.write_text(resolver)
+    linux.mount(str(copy), "/etc/resolv.conf", flags=linux.MS_BIND)
+    return Layer("network", False, "open, as asked: the host's network, services on its loopback included")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confinement:
+    """What a worker puts around itself before it runs anything of an agent's."""
+
+    allowance: Allowance
+    isolated: bool  # False for the plain form: only what protects from accidents
+
+    def close(self) -> list[Layer]:
+        """The layers that held and those that did not; whether that is enough is for the host to say.
+
+        Raises:
+            OSError: a limit cannot be set.
+        """
+        linux.set_dumpable(True)  # its own /proc files belong to it again; pid 1's do not
+        be_first_to_go()
+        limit_resources(self.allowance, count_processes=self.isolated)
+        layers = [
+            Layer(
+                "resources", True, f"{self.allowance.memory:,} bytes per process, {self.allowance.processes} processes"
+            )
+        ]
+        linux.set_no_new_privileges()
+        if self.isolated:
+            layers += [_tried("landlock", _landlock), _tried("seccomp", _seccomp)]
+        return layers
+
+
+def limit_resources(allowance: Allowance, *, count_processes: bool) -> None:
+    """What the kernel counts per process; processes are counted per user namespace, and without one per user of the
+    host.
+    """
+    values = {
+        resource.RLIMIT_DATA: allowance.memory,
+        **({resource.RLIMIT_NPROC: allowance.processes} if count_processes else {}),
+        resource.RLIMIT_NOFILE: allowance.open_files,
+        resource.RLIMIT_FSIZE: allowance.workspace,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+    }
+    for kind, value in values.items():
+        _, hard = resource.getrlimit(kind)
+        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def be_first_to_go() -> None:
+    """When the machine runs out of memory, the kernel takes an agent's process before anything of the host."""
+    Path("/proc/self/oom_score_adj").write_text("800")
+
+
+def prepare() -> None:
+    """For the server: make what can be made once, and take the first, slow steps through the libraries."""
+    syscalls.program()
+    with contextlib.suppress(OSError):  # a kernel without it; `_landlock` reports that
+        _rules().close()
+
+
+def _tried(name: str, close: Callable[[], str]) -> Layer:
+    try:
+        return Layer(name, True, close())
+    except OSError as error:
+        return Layer(name, False, str(error))
+
+
+def _landlock() -> str:
+    """Writing only below the session's own folders, signals and abstract sockets only within the worker's own kin.
+
+    Reading is for the private root to limit. TCP rules are left alone: they would stop the session's own loopback.
+    """
+    with _rules() as rules:
+        rules.restrict()
+        scoped = ", scoped signals" if rules.scoped else ""
+        return f"ABI {rules.abi_version}: writing only in the session's own folders{scoped}"
+
+
+def _rules() -> landlock.Ruleset:
+    reading = landlock.AccessFS.EXECUTE | landlock.AccessFS.READ_FILE | landlock.AccessFS.READ_DIR
+    writing = landlock.fs_for_abi(landlock.abi_version()) & ~reading
+    scopes = landlock.Scope.SIGNAL | landlock.Scope.ABSTRACT_UNIX_SOCKET
+    rules = landlock.Ruleset(handled_fs=writing, handled_net=landlock.AccessNet.NONE, scoped=scopes)
+    for path in _WRITABLE:
+        rules.allow_path(path, writing)
+    for path in filter(os.path.exists, _DEVICES):
+        rules.allow_path(path, landlock.AccessFS.WRITE_FILE | landlock.AccessFS.TRUNCATE | landlock.AccessFS.IOCTL_DEV)
+    return rules
+
+
+def _seccomp() -> str:
+    linux.load_filter(syscalls.program())
+    return "a deny list of system calls"

@@ -1,0 +1,108 @@
+"""The first process of a box, as the host starts it: closes what only a fresh process can close, then becomes what it
+was started for.
+
+server   own mount, pid, ipc and uts namespaces (and a user namespace where the host is not root), the private root, an
+         unprivileged uid of its own, no capabilities; then the fork server
+plain    nothing of this; then one session
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import linux, root
+from .channel import Channel
+from .frames import Frame
+
+_UID_BASE = 0x7000_0000  # outside any range that systems hand out; each server of a root host gets its own
+_UID_NOBODY = 65534
+
+
+def main() -> None:
+    """`argv`: the folder of this code, the number of the control descriptor, options as JSON."""
+    box, control, options = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    channel = Channel(socket.socket(fileno=control))
+    resolver, in_tmp = _host_resolver(), ()
+    if options["form"] == "server":
+        linux.die_with_parent()
+        try:
+            in_tmp = _leave_host(box, options)
+        except OSError as error:
+            channel.send(Frame("failed", {"reason": str(error)}))
+            return
+    try:
+        # Only now the heavy imports: the process that stays outside should be small.
+        server: Any = importlib.import_module(".server", __package__)
+        server.prepare(channel, options["preload"])
+    except Exception as error:  # noqa: BLE001 (a package that cannot be imported does anything; the host must learn of it)
+        channel.send(Frame("broken", {"reason": f"{type(error).__name__}: {error}"}))
+        return
+    if options["form"] == "server":
+        server.serve(channel, resolver, in_tmp)
+    else:
+        server.serve_plain(channel, options)
+
+
+def _leave_host(box: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return in a child that sees only the private root; this process waits for it and ends with it."""
+    packages = [Path(path) for path in options["packages"]]
+    uid = _own_uid()
+    as_root = _separate()
+    if child := os.fork():
+        _, status = os.waitpid(child, 0)
+        os._exit(max(0, os.waitstatus_to_exitcode(status)))
+    linux.die_with_parent()
+    in_tmp = root.enter(box, packages)
+    if as_root:
+        _become(uid)
+    linux.drop_capabilities()
+    linux.set_no_new_privileges()
+    linux.set_dumpable(True)  # changing the uid cleared it, and a session must write its own /proc/self/uid_map
+    linux.die_with_parent()
+    return in_tmp
+
+
+def _separate() -> bool:
+    """Enter own namespaces; whether that was with the powers of the host's root. An ordinary user gets them by a user
+    namespace.
+    """
+    wanted = linux.NEWNS | linux.NEWPID | linux.NEWIPC | linux.NEWUTS
+    if os.geteuid() == 0:
+        with contextlib.suppress(OSError):  # root without CAP_SYS_ADMIN, in a container
+            linux.unshare(wanted)
+            return True
+    ids = (os.geteuid(), os.getegid())
+    linux.unshare(wanted | linux.NEWUSER)
+    linux.map_ids(*ids, ids)
+    return False
+
+
+def _own_uid() -> int:
+    """A uid that nothing else on the machine has, where this user namespace knows such numbers."""
+    wanted = _UID_BASE + os.getpid()
+    for line in Path("/proc/self/uid_map").read_text().splitlines():
+        first, _, count = map(int, line.split())
+        if first <= wanted < first + count:
+            return wanted
+    return _UID_NOBODY
+
+
+def _become(uid: int) -> None:
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _host_resolver() -> str:
+    try:
+        return Path("/etc/resolv.conf").read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,130 @@
+"""The standard output and error of a worker: buffered, but never for longer than a blink, so that the host can show
+progress.
+
+Descriptors 1 and 2 are pipes to the host, so subprocesses and C code are caught too; this is only the Python stream on
+top. A print goes out at once when nothing went out lately, else with others a little later, by a thread that lives only
+while something waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import os
+import select
+import sys
+import threading
+import time
+from typing import Any, cast
+
+_DELAY = 0.03  # seconds
+_FULL = 64 * 1024  # bytes
+_PROGRAMS = frozenset(["subprocess.Popen", "os.system", "os.posix_spawn"])  # audit events; a fork flushes by itself
+_HIGH = 200  # private descriptors lie above the ones an agent's code is likely to close
+
+
+class TimedWriter(io.BufferedIOBase):
+    """The raw stream under `sys.stdout`: what is written leaves within `_DELAY` seconds."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._buffer = bytearray()
+        self._lock = threading.RLock()  # re-entrant: a signal handler may print
+        self._sent = 0.0
+        self._waiting = False
+        os.register_at_fork(before=self.flush, after_in_child=self._after_fork)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, data: Any) -> int:
+        with self._lock:
+            self._buffer += data
+            if len(self._buffer) >= _FULL or time.monotonic() - self._sent > _DELAY:
+                self._send()
+            elif not self._waiting:
+                self._send_later()
+        return len(data)
+
+    def flush(self) -> None:
+        with self._lock:
+            self._send()
+
+    def close(self) -> None:
+        """Stay open: code that closes `sys.stdout` should not silence the actions after it."""
+        self.flush()
+
+    def _send(self) -> None:
+        while self._buffer:
+            try:
+                count = os.write(self._fd, bytes(self._buffer))
+            except BlockingIOError:  # a subprocess has made the pipe it shares with us non-blocking
+                select.select((), (self._fd,), ())
+                continue
+            del self._buffer[:count]
+        self._sent = time.monotonic()
+
+    def _send_later(self) -> None:
+        try:
+            threading.Thread(target=self._send_after_delay, daemon=True).start()
+            self._waiting = True
+        except RuntimeError:  # no more threads allowed
+            self._send()
+
+    def _send_after_delay(self) -> None:
+        time.sleep(_DELAY)
+        with self._lock, contextlib.suppress(OSError):
+            self._waiting = False
+            self._send()
+
+    def _after_fork(self) -> None:
+        self._lock = threading.RLock()
+        self._waiting = False
+
+
+class Streams:
+    """Owns the worker's output. Private copies of the pipes let it put things right after an action that closed or
+    replaced them.
+    """
+
+    def __init__(self, stdout: int, stderr: int) -> None:
+        null = os.open(os.devnull, os.O_RDONLY)
+        self._private = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH) for fd in (null, stdout, stderr)]
+        for fd in (null, stdout, stderr):
+            os.close(fd)
+        self._restore_descriptors()
+        self._stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), "utf-8")
+        self._writers = [TimedWriter(1), TimedWriter(2)]
+        self._texts = [
+            io.TextIOWrapper(cast("Any", writer), "utf-8", "backslashreplace", write_through=True)
+            for writer in self._writers
+        ]
+        self.restore()
+        sys.addaudithook(self._before_program)
+
+    def _before_program(self, event: str, args: object) -> None:
+        """A program writes into the pipes itself; what was printed before it comes first."""
+        if event in _PROGRAMS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Everything printed so far is in the pipes."""
+        for writer in self._writers:
+            with contextlib.suppress(OSError):  # the action has closed the descriptor; `restore` opens it again
+                writer.flush()
+
+    def restore(self) -> None:
+        """Standard streams and descriptors as they were at the start."""
+        self._restore_descriptors()
+        sys.stdin, sys.stdout, sys.stderr = self._stdin, *self._texts
+
+    def _restore_descriptors(self) -> None:
+        for number, fd in enumerate(self._private):
+            os.dup2(fd, number)

@@ -1,0 +1,139 @@
+"""The private, read-only root in which a server and its sessions live: an allow list, never `/`.
+
+Covers: what is not listed here does not exist inside (homes, sockets in /run, /var, /sys, other projects, keys in
+/etc). Does not cover: secrets that someone has put below the listed trees (`/usr`, the interpreter and its packages);
+those are readable inside.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from . import linux
+
+HOME = "/box"  # of all that a session may write
+WORKSPACE = "/box/work"
+USER_ID = 1000  # inside a session, whatever it is outside
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
+_ETC = ("ld.so.cache", "alternatives", "fonts", "localtime", "mime.types", "ssl/certs", "ssl/openssl.cnf")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
+_FILES = {
+    "passwd": f"root:x:0:0:root:/:/bin/sh\nuser:x:{USER_ID}:{USER_ID}:user:{WORKSPACE}:/bin/sh\n",
+    "group": f"root:x:0:\nuser:x:{USER_ID}:\n",
+    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "resolv.conf": "",
+}
+_TOO_WIDE = frozenset(map(Path, ("/", "/etc", "/home", "/root", "/run", "/tmp", "/var")))  # noqa: S108 (names, not used as files)
+_OLD, _NEW = Path("/old"), Path("/new")
+_PLAIN = linux.MS_NOSUID | linux.MS_NODEV
+
+
+def enter(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
+    """Make the root and move into it. `box` is the folder of this code, `packages` are more folders to show.
+
+    Returns what is shown below /tmp, which a session has to show again in a /tmp of its own.
+
+    Needs CAP_SYS_ADMIN over a mount namespace of one's own, and a pid namespace of one's own for /proc.
+
+    Raises:
+        OSError: this host does not allow one of the mounts, or the interpreter's folder is too wide to be shown.
+    """
+    shown = _plan([box, *_interpreter(), *packages])
+    linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    _step_aside()
+    _make_etc()
+    _make_dev()
+    for name in ("proc", "tmp", HOME.lstrip("/")):
+        (_NEW / name).mkdir()
+    linux.mount("proc", "/new/proc", "proc", _PLAIN | linux.MS_NOEXEC)
+    for place in ("tmp", "dev/shm"):  # for the server's imports; each session covers them with its own
+        linux.mount("tmpfs", f"/new/{place}", "tmpfs", _PLAIN, "size=64m,mode=1777")
+    for target, source in shown.items():
+        _show(source, target)
+    os.chdir(_NEW)
+    linux.pivot_root(".", ".")
+    linux.unmount(".")
+    os.chdir("/")
+    linux.make_read_only("/", recursive=False)
+    return tuple(str(target) for target in shown if target.is_relative_to("/tmp"))  # noqa: S108
+
+
+def _interpreter() -> list[Path]:
+    """The folders this interpreter needs: its prefixes, and where its program really is."""
+    prefixes = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
+    program = Path(sys.executable).resolve()
+    if not any(program.is_relative_to(Path(prefix).resolve()) for prefix in prefixes):
+        prefixes.append(str(program.parent))
+    return [Path(prefix) for prefix in prefixes]
+
+
+def _plan(trees: Iterable[Path]) -> dict[Path, Path]:
+    """Where to show what: target to source, outer folders first. Resolved now, because links lead astray once the root
+    has changed.
+    """
+    system = {Path(tree): Path(tree) for tree in _SYSTEM}
+    wanted = {path: tree.resolve() for tree in trees for path in (tree, tree.resolve())}
+    if wide := _TOO_WIDE.intersection(wanted):
+        raise OSError(
+            f"{str(min(wide))!r} holds the interpreter but is too wide to be shown in a box; use a virtual environment"
+        )
+    plan = dict[Path, Path]()
+    for target, source in sorted({**wanted, **system}.items(), key=lambda pair: len(pair[0].parts)):
+        if not any(target.is_relative_to(other) and source.is_relative_to(plan[other]) for other in plan):
+            plan[target] = source
+    etc = {Path("/etc") / name: Path("/etc", name).resolve() for name in _ETC}
+    return {**plan, **etc}
+
+
+def _step_aside() -> None:
+    """Go to an empty root, with the old one at /old, so that no mount point can hide what is bound later."""
+    aside = Path("/tmp")  # noqa: S108 (covered by a mount of our own first)
+    linux.mount("tmpfs", str(aside), "tmpfs", _PLAIN, "mode=0755")
+    for name in ("old", "new"):
+        (aside / name).mkdir()
+    linux.pivot_root(str(aside), str(aside / "old"))
+    os.chdir("/")
+    linux.mount("tmpfs", str(_NEW), "tmpfs", _PLAIN, "size=16m,mode=0755")
+
+
+def _show(source: Path, target: Path) -> None:
+    """Bind a path of the old root in the new one, read-only. Links stay links; what this host lacks is left out."""
+    old, new = _OLD / source.relative_to("/"), _NEW / target.relative_to("/")
+    if old.is_symlink():
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.symlink_to(old.readlink())
+    elif old.is_dir():
+        new.mkdir(parents=True, exist_ok=True)
+        _bind(old, new)
+    elif old.exists():
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.touch()
+        _bind(old, new)
+
+
+def _bind(source: Path, target: Path) -> None:
+    linux.mount(str(source), str(target), flags=linux.MS_BIND | linux.MS_REC)
+    linux.make_read_only(str(target))
+
+
+def _make_etc() -> None:
+    (_NEW / "etc").mkdir(exist_ok=True)
+    for name, text in _FILES.items():
+        (_NEW / "etc" / name).write_text(text)
+
+
+def _make_dev() -> None:
+    dev = _NEW / "dev"
+    for name in ("shm", "pts"):
+        (dev / name).mkdir(parents=True)
+    for name in _DEVICES:
+        (dev / name).touch()
+        linux.mount(str(_OLD / "dev" / name), str(dev / name), flags=linux.MS_BIND)
+    for name, goal in _LINKS.items():
+        (dev / name).symlink_to(goal)

@@ -1,0 +1,119 @@
+"""The fork server: imports what every session will want, once, and forks sessions that share it.
+
+It never runs an agent's code and holds no secret: its memory is what every session starts from. It ends with its host,
+and, being pid 1 of its pid namespace, takes every session with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from typing import Any
+
+from . import confine, linux, session, shell
+from .channel import Channel, ChannelClosedError
+from .confine import Allowance
+from .frames import Frame
+
+_NOTABLE = {  # import name to name of the distribution
+    **{
+        name: name
+        for name in ("numpy", "pandas", "matplotlib", "scipy", "pyarrow", "sympy", "requests", "seaborn", "statsmodels")
+    },
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+}
+
+
+def prepare(channel: Channel, preload: Iterable[str]) -> None:
+    """Import what sessions share, run a few cells so that their first action finds everything ready, and tell the host
+    what there is.
+    """
+    for name in preload:
+        with contextlib.suppress(ImportError):  # what is not installed is not shared; BoxInfo says what is
+            importlib.import_module(name)
+    shell.warm()
+    gc.collect()
+    gc.freeze()  # the collector would touch, and so copy, every object in every session
+    channel.send(Frame("serving", {"python": sys.version.split()[0], "packages": _versions()}))
+
+
+def serve(channel: Channel, resolver: str, in_tmp: tuple[str, ...]) -> None:
+    """Answer the host until it closes the channel. For the other two see `session.Terms`."""
+    confine.prepare()
+    signal.signal(signal.SIGCHLD, _reap)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(ChannelClosedError):
+        while True:
+            frame = channel.receive()
+            terms = session.Terms(
+                allowance=Allowance(**frame.body["limits"]),
+                network=frame.body["network"],
+                outside=(os.getuid(), os.getgid()),
+                resolver=resolver,
+                in_tmp=in_tmp,
+            )
+            _open(channel, terms)
+
+
+def serve_plain(channel: Channel, options: Mapping[str, Any]) -> None:
+    """Be one session, with no isolation, instead of forking any."""
+    terms = session.Terms(
+        allowance=Allowance(**options["limits"]),
+        network="open",
+        outside=(os.getuid(), os.getgid()),
+        workspace=options["workspace"],
+    )
+    try:
+        session.run(channel, (1, 2), terms)
+    finally:  # also when the host is gone and cannot
+        shutil.rmtree(options["folder"], ignore_errors=True)
+
+
+def _open(channel: Channel, terms: session.Terms) -> None:
+    fds = channel.take_fds()
+    try:
+        pid = linux.fork_into(confine.NAMESPACES | (linux.NEWNET if terms.network == "none" else 0))
+        if pid == 0:
+            channel.close()
+            os._exit(_session(fds, terms))
+        pidfd = os.pidfd_open(pid)
+        channel.send(Frame("opened"), [pidfd])
+        os.close(pidfd)
+    except OSError as error:
+        channel.send(Frame("failed", {"reason": str(error)}))
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _session(fds: list[int], terms: session.Terms) -> int:
+    """In the child. An exception must not reach the server's own loop, which this process has a copy of."""
+    try:
+        control, stdout, stderr = fds
+        session.run(Channel(socket.socket(fileno=control)), (stdout, stderr), terms)
+    except BaseException:  # noqa: BLE001 (see above)
+        return 1
+    return 0
+
+
+def _reap(*_: object) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _versions() -> dict[str, str]:
+    found = dict[str, str]()
+    for name, distribution in _NOTABLE.items():
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(distribution)
+    return found

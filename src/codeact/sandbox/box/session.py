@@ -1,0 +1,128 @@
+"""Pid 1 of a session: closes the layers around itself, then makes and buries workers and moves files for the host.
+
+It never runs an agent's code and cannot be traced from it, so that a worker may die of anything and the workspace, the
+output pipes and the next worker are still there. Commands come one at a time and each gets one answer.
+
+In the plain form (no namespaces, for the `subprocess` backend) it is an ordinary process: it finds what an agent
+started by being the subreaper of it all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import confine, files, linux, worker
+from .channel import Channel, ChannelClosedError
+from .confine import Allowance, Confinement, Layer
+from .frames import Frame
+from .processes import Children, kill_the_rest
+from .root import WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a session is to be."""
+
+    allowance: Allowance
+    network: str  # "none" or "open"
+    outside: tuple[int, int]  # uid and gid before the session had its own
+    workspace: str | None = None  # a folder of the host for the plain form; None for the isolated one
+    resolver: str = ""  # text of the host's resolv.conf, for an open network
+    in_tmp: tuple[str, ...] = ()  # what the private root shows below /tmp
+
+
+def run(channel: Channel, output: tuple[int, int], terms: Terms) -> None:
+    """Serve one session until the host closes the channel."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        layers = _plain(terms) if terms.workspace else _close_in(terms)
+    except OSError as error:
+        channel.send(Frame("failed", {"reason": str(error)}))
+        return
+    session = _Session(channel, output, terms)
+    channel.send(Frame("ready", {"layers": [layer.as_json() for layer in layers], "workspace": session.workspace}))
+    try:
+        with contextlib.suppress(ChannelClosedError):
+            while True:
+                session.answer(channel.receive())
+    finally:
+        while kill_the_rest():
+            session.children.reap()
+
+
+def _close_in(terms: Terms) -> list[Layer]:
+    linux.map_ids(confine.USER_ID, confine.USER_ID, terms.outside)
+    confine.own_files(terms.allowance.workspace, terms.in_tmp)
+    layers = [
+        Layer("namespaces", True, "user, mount, pid, ipc, uts"),
+        Layer("files", True, "private read-only root; workspace, /tmp and /dev/shm in memory"),
+        confine.own_network() if terms.network == "none" else confine.open_network(terms.resolver),
+    ]
+    linux.set_host_name("box")
+    linux.drop_capabilities()
+    linux.set_no_new_privileges()
+    linux.set_dumpable(False)
+    return [*layers, Layer("privileges", True, "no capabilities, no new privileges")]
+
+
+def _plain(terms: Terms) -> list[Layer]:
+    linux.become_subreaper()
+    os.chdir(terms.workspace or ".")
+    return []
+
+
+class _Session:
+    def __init__(self, channel: Channel, output: tuple[int, int], terms: Terms) -> None:
+        self._channel = channel
+        self._output = output
+        self._confinement = Confinement(allowance=terms.allowance, isolated=terms.workspace is None)
+        self.workspace = terms.workspace or WORKSPACE
+        self.children = Children()
+
+    def answer(self, frame: Frame) -> None:
+        """Do what one command says. What it asks wrongly is told to the host; the session goes on."""
+        try:
+            reply, fds = self._do(frame.kind, frame.body, frame.blobs)
+        except files.FileError as error:
+            reply, fds = Frame("refused", {"reason": str(error)}), ()
+        except OSError as error:  # no more processes or descriptors, most likely
+            reply, fds = Frame("failed", {"reason": str(error)}), ()
+        self._channel.send(reply, fds)
+        for fd in fds:
+            os.close(fd)
+
+    def _do(self, kind: str, body: Mapping[str, Any], blobs: Sequence[Any]) -> tuple[Frame, Sequence[int]]:
+        match kind:
+            case "spawn":
+                pid = self._spawn(self._channel.take_fds()[0])
+                return Frame("spawned", {"pid": pid}), [os.pidfd_open(pid)]
+            case "end":
+                return Frame("ended", {"status": self.children.end_all(body["pid"])}), ()
+            case "write":
+                files.write(self.workspace, body["path"], blobs[0], start=body["start"])
+                return Frame("written"), ()
+            case "read":
+                size, data = files.read(self.workspace, body["path"], body["offset"])
+                return Frame("chunk", {"size": size}, [data]), ()
+            case "list":
+                return Frame("listed", {"files": files.listing(self.workspace)}), ()
+            case _:
+                return Frame("refused", {"reason": f"no such command: {kind}"}), ()
+
+    def _spawn(self, fd: int) -> int:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._channel.close()
+                worker.run(Channel(socket.socket(fileno=fd)), self._output, self._confinement, self.workspace)
+            finally:  # whatever happens, this copy must not go on as the session
+                os._exit(1)
+        os.close(fd)
+        self.children.expect(pid)
+        return pid

@@ -1,0 +1,113 @@
+"""pandas tables as values: a table is its columns, each an array or a list. Part of `values`, loaded only when one is
+met.
+
+Data, names, order and dtype of columns and index survive; `attrs`, flags, frequencies and subclasses do not, and a
+category keeps its values but not the list of categories it could have. Other pandas objects (an interval, a period, a
+group-by) are refused.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .values import JSON, Packer, Reader
+
+pd: Any = importlib.import_module("pandas")  # it has no types, and the stubs that exist are for other versions
+
+# Extension dtypes that are made again from a list, by name. A name that is not here is never looked up.
+_LISTED = frozenset(
+    ["str", "string", "boolean", "category", "Float32", "Float64"]
+    + [f"{sign}nt{bits}" for sign in ("I", "UI") for bits in (8, 16, 32, 64)]
+)
+
+
+def write(packer: Packer, value: Any, where: str, depth: int) -> JSON:
+    """Raises TypeError for a pandas object that is not data."""
+    if value is pd.NA:
+        return None
+    if isinstance(value, pd.DataFrame):
+        columns = [
+            _write_column(packer, value.iloc[:, number], f"{where} (column {name!r})", depth + 1)
+            for number, name in enumerate(value.columns)
+        ]
+        index = _write_index(packer, value.index, f"{where}.index", depth + 1)
+        return {
+            "$": "table",
+            "columns": columns,
+            "names": _write_index(packer, value.columns, where, depth + 1),
+            "index": index,
+        }
+    if isinstance(value, pd.Series):
+        index = _write_index(packer, value.index, f"{where}.index", depth + 1)
+        name = packer.pack(value.name, f"{where}.name", depth + 1)
+        return {"$": "series", "name": name, "column": _write_column(packer, value, where, depth + 1), "index": index}
+    if isinstance(value, pd.Index):
+        return packer.pack(value.tolist(), where, depth)
+    raise packer.refusal(value, where)
+
+
+def read(reader: Reader, data: dict[str, JSON]) -> Any:
+    """Raises ValueError when columns and index do not fit together."""
+    index = _read_index(reader, data["index"])
+    if data["$"] == "series":
+        return pd.Series(_read_column(reader, data["column"]), index=index, name=reader.unpack(data["name"]))
+    columns = [_read_column(reader, column) for column in data["columns"]]
+    if any(len(column) != len(index) for column in columns):
+        raise ValueError("columns and index differ in length")
+    table = pd.DataFrame(dict(enumerate(columns)), index=index)
+    table.columns = _read_index(reader, data["names"])
+    return table
+
+
+def _write_column(packer: Packer, column: Any, where: str, depth: int) -> JSON:
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype):
+        return packer.pack(column.to_numpy(), where, depth)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        moments = column.to_numpy(dtype=f"datetime64[{dtype.unit}]")
+        return {"zone": str(dtype.tz), "v": packer.pack(moments, where, depth)}
+    items = [None if pd.isna(item) is True else item for item in column.tolist()]
+    if str(dtype) in _LISTED:
+        return {"dtype": str(dtype), "v": packer.items(items, where, depth)}
+    return packer.pack(_objects(items), where, depth)
+
+
+def _read_column(reader: Reader, data: JSON) -> Any:
+    if "zone" in data:
+        return pd.Series(reader.unpack(data["v"])).dt.tz_localize("UTC").dt.tz_convert(str(data["zone"])).array
+    if "dtype" in data and "$" not in data:
+        if data["dtype"] not in _LISTED:
+            raise ValueError(f"unknown dtype {data['dtype']!r}")
+        return pd.Series(reader.items(data["v"]), dtype=data["dtype"]).array
+    array: Any = reader.unpack(data)
+    if type(array) is np.ndarray and array.ndim == 1:
+        return array
+    raise ValueError("a column must be a flat array")
+
+
+def _write_index(packer: Packer, index: Any, where: str, depth: int) -> JSON:
+    names = [packer.pack(name, f"{where}.names", depth) for name in index.names]
+    if isinstance(index, pd.RangeIndex):
+        return {"names": names, "range": [index.start, index.stop, index.step]}
+    levels = [index.get_level_values(number) for number in range(index.nlevels)]
+    return {"names": names, "levels": [_write_column(packer, level, where, depth) for level in levels]}
+
+
+def _read_index(reader: Reader, data: JSON) -> Any:
+    names = reader.items(data["names"])
+    if "range" in data:
+        return pd.RangeIndex(*map(int, data["range"]), name=names[0])
+    levels = [_read_column(reader, level) for level in data["levels"]]
+    if len(levels) == 1:
+        return pd.Index(levels[0], name=names[0])
+    return pd.MultiIndex.from_arrays(levels, names=names)
+
+
+def _objects(items: list[Any]) -> Any:
+    array: Any = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array

@@ -1,0 +1,174 @@
+"""The process that runs an agent's code: takes actions from its channel, answers each with a result.
+
+All that is kept here is in reach of the agent's code, which shares the process. So nothing here protects the host: that
+is done by the layers around the process and by a host that checks what comes. The care taken here is for honest code
+that does odd things.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import awaiting, linux, shell
+from .channel import Channel
+from .confine import Confinement, Layer
+from .frames import Frame
+from .link import Interrupts, Link
+from .output import Streams
+from .stubs import ToolError, make_stub
+from .tracebacks import cut, describe
+from .values import Packer, plain
+
+_MAX_TEXT = 1_000_000  # characters of a value or an answer
+
+
+class FinalAnswer(BaseException):
+    """Ends the action in which `final_answer(value)` was called. Not an Exception: `except Exception` must not catch
+    it.
+    """
+
+
+def run(channel: Channel, output: tuple[int, int], confinement: Confinement, workspace: str) -> None:
+    """Become a worker, and serve until the host is gone. Does not return."""
+    try:
+        worker, layers = _prepare(channel, output, confinement, workspace)
+    except Exception as error:  # noqa: BLE001 (nothing of an agent's has run yet; the host must learn why it cannot)
+        channel.send(Frame("failed", {"reason": f"{type(error).__name__}: {error}"}))
+        return
+    worker.link.send("ready", {"layers": [layer.as_json() for layer in layers]})
+    worker.serve()
+
+
+def _prepare(
+    channel: Channel, output: tuple[int, int], confinement: Confinement, workspace: str
+) -> tuple[_Worker, list[Layer]]:
+    linux.die_with_parent()
+    os.setsid()  # so that `os.killpg(0, …)` reaches the worker's own kin only
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.chdir(workspace)
+    streams = Streams(*output)
+    layers = confinement.close()
+    random.seed()
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()  # else every session would draw the same numbers
+    return _Worker(channel, streams, workspace), layers
+
+
+class _Worker:
+    def __init__(self, channel: Channel, streams: Streams, workspace: str) -> None:
+        self._pid = os.getpid()
+        self._streams = streams
+        self._workspace = workspace
+        self._interrupts = Interrupts()
+        self.link = Link(channel, self._interrupts, streams.flush)
+        self._shell = shell.Shell.instance()
+        self._shell.show, self._shell.flush = self._show, streams.flush
+        shell.end_figures(self._shell)  # tells the backend where to show
+        self._answer: dict[str, Any] | None = None
+        self._figures = 0
+
+    def serve(self) -> None:
+        """Do what the host says, one command after the other."""
+        while True:
+            frame = self.link.command()
+            match frame.kind:
+                case "start":
+                    self._start(frame.body)
+                case "run":
+                    self._run(frame.body["code"], frame.body["number"])
+                case "variables":
+                    self.link.send("variables", {"variables": self._shell.variables()})
+                case _:
+                    pass
+
+    def _start(self, body: Mapping[str, Any]) -> None:
+        stubs = {spec["name"]: make_stub(spec, self.link.call) for spec in body["tools"]}
+        self._shell.give({**stubs, "final_answer": self._final_answer, "ToolError": ToolError})
+        if stubs:
+            self._shell.give(awaiting.NAMES)
+            self._shell.ast_transformers.append(awaiting.Awaiting())
+
+    def _run(self, code: str, number: int) -> None:
+        self._answer = None
+        self.link.in_action = True
+        value, error = self._guarded_run(code, number)
+        self.link.in_action = False
+        if os.getpid() != self._pid:
+            os._exit(0)  # a fork of the agent's that fell through to here; the session has its worker
+        self._streams.flush()
+        body: dict[str, Any] = {"number": number, "value": None if value is None else cut(value, _MAX_TEXT)}
+        if error is not None and not isinstance(error, FinalAnswer):
+            body["error"] = {"kind": _kind(error), **describe(error, f"<action {number}>", self._workspace).as_json()}
+        try:
+            self.link.send("result", {**body, "answer": self._answer})
+        except ValueError:  # the answer is too large for one message; its text is not
+            self.link.send("result", {**body, "answer": {**(self._answer or {}), "value": None}})
+        self._streams.restore()
+
+    def _guarded_run(self, code: str, number: int) -> tuple[str | None, BaseException | None]:
+        try:
+            with self._interrupts.running():
+                bundle, error = self._shell.run_action(code, number)
+                if bundle is not None and set(bundle) - {"text/plain"}:
+                    self._show(bundle)
+                shell.end_figures(self._shell)
+            return (None if bundle is None else str(bundle.get("text/plain", ""))), error
+        except BaseException as error:  # noqa: BLE001 (an interrupt, or IPython stumbling over what the code did to it)
+            return None, error
+
+    def _final_answer(self, value: Any = None) -> None:
+        """Give the final answer of the task, and stop."""
+        text = value if isinstance(value, str) else self._shell.text_of(value)
+        try:
+            data = Packer().pack(value)
+        except TypeError:
+            data = None
+        # The text is for people. A program gets the value only when it is plain JSON.
+        self._answer = {"text": cut(text, _MAX_TEXT), "value": data if plain(data) else None}
+        raise FinalAnswer
+
+    def _show(self, bundle: Mapping[str, Any]) -> None:
+        """Send a MIME bundle; a picture is also written into the workspace, so that code and people can find it."""
+        texts, blobs = dict[str, str](), dict[str, bytes]()
+        for mime, data in bundle.items():
+            if isinstance(data, bytes):
+                blobs[mime] = data
+            elif isinstance(data, str) and mime.startswith("image/") and mime != "image/svg+xml":
+                blobs[mime] = base64.b64decode(data)
+            else:
+                texts[mime] = data if isinstance(data, str) else json.dumps(data, default=repr)
+        name = self._save(blobs["image/png"]) if "image/png" in blobs else None
+        self.link.send("display", {"texts": texts, "binary": list(blobs), "name": name}, list(blobs.values()))
+
+    def _save(self, picture: bytes) -> str | None:
+        while True:
+            self._figures += 1
+            path = Path(self._workspace, name := f"figure-{self._figures}.png")
+            try:
+                with path.open("xb") as file:
+                    file.write(picture)
+            except FileExistsError:
+                continue
+            except OSError:  # no room; it is shown all the same
+                return None
+            return name
+
+
+def _kind(error: BaseException) -> str:
+    match error:
+        case KeyboardInterrupt():
+            return "interrupted"
+        case SystemExit():
+            return "exited"
+        case MemoryError():
+            return "out_of_memory"
+        case _:
+            return "exception"

@@ -1,0 +1,121 @@
+"""The default sandbox: a fork server that has the data stack imported, and a box of namespaces, Landlock and seccomp
+for each session.
+
+Covers and does not cover: see `box.confine`, `box.root` and docs/security.md. Nothing here needs root, Docker or a
+set-user-id helper.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import AsyncGenerator, Sequence
+
+import anyio
+
+from codeact.errors import IsolationError, UsageError
+from codeact.sandbox import isolation
+from codeact.sandbox.base import Limits, NetworkPolicy
+from codeact.sandbox.box.frames import Frame
+from codeact.sandbox.isolation import Level
+from codeact.sandbox.launch import PRELOAD, Launched, box_limits, launched, package_folders
+from codeact.sandbox.output import Pipe, open_pipe
+from codeact.sandbox.session import BoxSession
+from codeact.sandbox.wire import RefusalError, Wire
+from codeact.types import ToolBox
+
+_WORKSPACE, _TEMPORARY = "/box/work", "/tmp"  # noqa: S108 (inside the box)
+_END = 5.0  # seconds for the last process of a session to be gone
+
+
+class LocalSandbox:
+    """`async with LocalSandbox() as box:` keeps one server for many sessions; a bare `open` has a server of its own for
+    as long.
+    """
+
+    def __init__(
+        self, *, require: Level = "namespace", preload: Sequence[str] = PRELOAD, python: str | None = None
+    ) -> None:
+        """`require`: the weakest isolation that is accepted; `process` takes a box in which a layer does not hold.
+        `preload`: modules that sessions find imported, where installed. `python`: another interpreter, which must have
+        `ipython`, `landlockpy` and `seccompy`.
+
+        Raises:
+            UsageError: no such level.
+        """
+        if require not in isolation.LEVELS:
+            raise UsageError(f"there is no isolation level {require!r}; there are {', '.join(isolation.LEVELS)}")
+        self._require: Level = require
+        self._python = python or sys.executable
+        self._options = {"form": "server", "preload": list(preload), "packages": [] if python else package_folders()}
+        self._shared: Launched | None = None
+        self._stack = contextlib.AsyncExitStack()
+
+    @property
+    def name(self) -> str:
+        return "local"
+
+    async def __aenter__(self) -> LocalSandbox:
+        self._shared = await self._stack.enter_async_context(self._server())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._shared = None
+        await self._stack.aclose()
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self, tools: ToolBox | None = None, *, limits: Limits | None = None, network: NetworkPolicy = "none"
+    ) -> AsyncGenerator[BoxSession, None]:
+        """A session, for as long as the context lasts.
+
+        Raises:
+            IsolationError: this host cannot isolate it as strongly as required; says which layer is missing, and the
+            remedy. SandboxError: the machinery failed.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            server = self._shared or await stack.enter_async_context(self._server())
+            yield await stack.enter_async_context(self._session(server, tools, limits or Limits(), network))
+
+    def _server(self) -> contextlib.AbstractAsyncContextManager[Launched]:
+        return launched(self._python, self._options, home=_WORKSPACE, temporary=_TEMPORARY)
+
+    @contextlib.asynccontextmanager
+    async def _session(
+        self, server: Launched, tools: ToolBox | None, limits: Limits, network: NetworkPolicy
+    ) -> AsyncGenerator[BoxSession, None]:
+        wire, pipes, pidfd = await _fork(server, limits, network)
+        session = BoxSession(wire=wire, pipes=pipes, tools=tools, limits=limits)
+        try:
+            await session.start(server)
+            if not isolation.meets(session.isolation.level, self._require):
+                raise IsolationError(isolation.refusal(isolation.unmet(session.isolation), self._require))
+            yield session
+        finally:
+            session.close()
+            with anyio.move_on_after(_END, shield=True):
+                await anyio.wait_readable(
+                    pidfd
+                )  # then all of it is gone: the kernel ends a pid namespace with its first process
+            os.close(pidfd)
+
+
+async def _fork(server: Launched, limits: Limits, network: NetworkPolicy) -> tuple[Wire, tuple[Pipe, Pipe], int]:
+    """Ask the server for a session: its control wire, its output pipes and a pidfd of its first process."""
+    body = {"limits": box_limits(limits), "network": network}
+    with contextlib.ExitStack() as given, contextlib.ExitStack() as kept:
+        control, theirs = socket.socketpair()
+        given.callback(theirs.close)
+        wire = Wire(control, descriptors=True)
+        kept.callback(wire.close)
+        pipes = tuple(open_pipe(given, kept) for _ in range(2))
+        try:
+            fds = [theirs.fileno(), *(fd for _, fd in pipes)]
+            _, (pidfd,) = await server.wire.ask(Frame("open", body), fds=fds, answer="opened")
+        except RefusalError as refusal:
+            missing = [isolation.layer("namespaces", False, str(refusal))]
+            raise IsolationError(isolation.refusal(missing)) from None
+        kept.pop_all()
+    return wire, (pipes[0][0], pipes[1][0]), pidfd

@@ -1,0 +1,76 @@
+"""A child process with no isolation, for hosts that allow none: the same box, the same channel, limits per process, and
+nothing else.
+
+Covers: accidents (a runaway allocation, an endless loop, too much output). Does not cover: anything that wants out.
+Code in it can read, write and send whatever the user can who runs it. So it is only ever taken by name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+
+import anyio.to_thread
+
+from codeact.sandbox.base import Limits, NetworkPolicy
+from codeact.sandbox.launch import PRELOAD, box_limits, launched, package_folders
+from codeact.sandbox.output import open_pipe
+from codeact.sandbox.session import BoxSession
+from codeact.types import ToolBox
+
+
+class SubprocessSandbox:
+    def __init__(self, *, preload: Sequence[str] = PRELOAD, python: str | None = None) -> None:
+        """`preload`, `python`: as for `LocalSandbox`."""
+        self._preload = list(preload)
+        self._python = python or sys.executable
+        self._packages = [] if python else package_folders()
+
+    @property
+    def name(self) -> str:
+        return "subprocess"
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self, tools: ToolBox | None = None, *, limits: Limits | None = None, network: NetworkPolicy = "none"
+    ) -> AsyncGenerator[BoxSession, None]:
+        """A session, for as long as the context lasts. Its network is the host's, whatever `network` says; asking for
+        more is refused.
+
+        Raises:
+            SandboxError: the process could not be started.
+        """
+        limits = limits or Limits()
+        folder = Path(await anyio.to_thread.run_sync(tempfile.mkdtemp, "", "codeact-"))
+        try:
+            workspace, temporary = folder / "work", folder / "tmp"
+            workspace.mkdir()
+            temporary.mkdir()
+            options = {
+                "form": "plain",
+                "preload": self._preload,
+                "packages": self._packages,
+                "folder": str(folder),
+                "workspace": str(workspace),
+                "limits": box_limits(limits),
+            }
+            with contextlib.ExitStack() as given, contextlib.ExitStack() as kept:
+                (out, stdout), (err, stderr) = open_pipe(given, kept), open_pipe(given, kept)
+                home, output = str(workspace), (stdout, stderr)
+                async with launched(
+                    self._python, options, home=home, temporary=str(temporary), output=output
+                ) as process:
+                    given.close()
+                    session = BoxSession(wire=process.wire, pipes=(out, err), tools=tools, limits=limits)
+                    try:
+                        await session.start(process)
+                        yield session
+                    finally:
+                        session.close()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(shutil.rmtree, folder, True)

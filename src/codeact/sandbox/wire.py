@@ -1,0 +1,145 @@
+"""A socket to a process of a box, as the host uses it: frames and descriptors, without blocking, cancelled at any
+moment without harm.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+from collections.abc import Sequence
+
+import anyio
+
+from codeact.errors import SandboxError
+from codeact.sandbox.box.frames import Blob, Decoder, Frame, FrameError, encode
+
+_CHUNK = 1 << 18  # bytes per read
+_MAX_FDS = 8
+_PATIENCE = 30.0  # seconds for an answer to a command
+
+
+class WireClosedError(Exception):
+    """The process at the other end is gone, or what it sent cannot be read."""
+
+
+class Wire:
+    """One reader at a time; any number of senders."""
+
+    def __init__(self, sock: socket.socket, *, descriptors: bool = False) -> None:
+        """`descriptors`: take those that come along. Never from a worker, which could send any number."""
+        sock.setblocking(False)
+        self._socket = sock
+        self._descriptors = descriptors
+        self._fds: list[int] = []
+        self._decoder = Decoder()
+        self._unsent = list[memoryview]()  # what a cancelled `send` had left; goes out before anything else
+        self._sending = anyio.Lock()
+        self._asking = anyio.Lock()
+
+    async def send(self, frame: Frame, fds: Sequence[int] = ()) -> None:
+        """Raises `WireClosedError`; ValueError for a frame that is too large."""
+        buffers = encode(frame)
+        async with self._sending:
+            await self._drain()
+            self._unsent = [memoryview(buffer) for buffer in buffers if len(buffer)]
+            if fds:
+                self._send_descriptors(fds)
+            await self._drain()
+
+    async def flush(self) -> None:
+        """Send what a cancelled `send` had left."""
+        async with self._sending:
+            await self._drain()
+
+    def _send_descriptors(self, fds: Sequence[int]) -> None:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
+        try:
+            self._sent(self._socket.sendmsg([self._unsent[0]], rights))
+        except OSError as error:  # nothing else is under way on a wire that carries descriptors, so there is room
+            raise WireClosedError(str(error)) from None
+
+    async def _drain(self) -> None:
+        while self._unsent:
+            try:
+                self._sent(self._socket.send(self._unsent[0]))
+            except BlockingIOError:
+                await anyio.wait_writable(self._socket)
+            except OSError as error:
+                raise WireClosedError(str(error)) from None
+
+    def _sent(self, count: int) -> None:
+        self._unsent[0] = self._unsent[0][count:]
+        if not self._unsent[0]:
+            del self._unsent[0]
+
+    async def receive(self) -> Frame:
+        """Raises `WireClosedError` at the end, and when what came is not a frame."""
+        while (frame := self.receive_nowait()) is None:
+            await anyio.wait_readable(self._socket)
+        return frame
+
+    def receive_nowait(self) -> Frame | None:
+        """A frame, if one has arrived. Raises as `receive` does."""
+        try:
+            while (frame := self._decoder.next()) is None:
+                if not (data := self._read()):
+                    raise WireClosedError("the other end was closed")
+                self._decoder.feed(data)
+        except BlockingIOError:
+            return None
+        except FrameError as error:
+            raise WireClosedError(f"not a frame: {error}") from None
+        except OSError as error:
+            raise WireClosedError(str(error)) from None
+        return frame
+
+    def _read(self) -> Blob:
+        if not self._descriptors:
+            return self._socket.recv(_CHUNK)
+        data, ancillary, _, _ = self._socket.recvmsg(_CHUNK, socket.CMSG_SPACE(_MAX_FDS * 4), socket.MSG_CMSG_CLOEXEC)
+        for _, _, payload in ancillary:
+            found = array.array("i")
+            found.frombytes(payload[: len(payload) - len(payload) % found.itemsize])
+            self._fds.extend(found)
+        return data
+
+    async def ask(self, frame: Frame, *, fds: Sequence[int] = (), answer: str) -> tuple[Frame, list[int]]:
+        """A command and its one answer, with the descriptors that came along, which the caller owns.
+
+        Not cancelled half-way, or the next command would get this one's answer; the processes that are asked answer at
+        once.
+
+        Raises:
+            SandboxError: another answer came than the one expected, or none.
+        """
+        try:
+            with anyio.fail_after(_PATIENCE, shield=True):
+                reply = await self._exchange(frame, fds)
+        except (WireClosedError, TimeoutError) as error:
+            raise SandboxError(f"the box ended without an answer to {frame.kind!r}: {error}") from None
+        received, self._fds = self._fds, []
+        if reply.kind != answer:
+            for fd in received:
+                os.close(fd)
+            raise RefusalError(str(reply.body.get("reason", reply.kind)), reply.kind)
+        return reply, received
+
+    async def _exchange(self, frame: Frame, fds: Sequence[int]) -> Frame:
+        async with self._asking:
+            await self.send(frame, fds)
+            return await self.receive()
+
+    def close(self) -> None:
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+        self._socket.close()
+
+
+class RefusalError(SandboxError):
+    """The box answered with "no": its reason, and whether it `refused` the request or `failed` at it."""
+
+    def __init__(self, reason: str, kind: str) -> None:
+        super().__init__(reason)
+        self.kind = kind

@@ -1,0 +1,99 @@
+"""Sessions of every backend, and tools for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import anyio
+import pytest
+
+from codeact.errors import ToolError
+from codeact.sandbox import Sandbox, Session
+from codeact.sandbox.local import LocalSandbox
+from codeact.sandbox.plain import SubprocessSandbox
+from codeact.types import ToolCall, ToolSpec
+
+
+class HostTools:
+    """A ToolBox of plain async functions."""
+
+    def __init__(self, **functions: Callable[..., Any]) -> None:
+        self._functions = functions
+        self.calls: list[ToolCall] = []
+        self.specs: Sequence[ToolSpec] = [
+            ToolSpec(name=name, signature=function.__doc__ or "(*args, **kwargs)", doc=f"The tool {name}.", schema={})
+            for name, function in functions.items()
+        ]
+
+    async def call(self, call: ToolCall) -> Any:
+        self.calls.append(call)
+        return await self._functions[call.name](*call.args, **call.kwargs)
+
+
+async def add(a: int, b: int = 1) -> int:
+    """(a: int, b: int = 1) -> int"""
+    return a + b
+
+
+async def echo(value: Any) -> Any:
+    """(value)"""
+    return value
+
+
+async def fail(name: str) -> None:
+    """(name: str) -> None"""
+    raise ToolError("the message", name)
+
+
+async def bug() -> None:
+    """() -> None"""
+    raise KeyError("a bug in the tool")
+
+
+async def slow(seconds: float) -> str:
+    """(seconds: float) -> str"""
+    await anyio.sleep(seconds)
+    return "done"
+
+
+async def handle() -> Any:
+    """() -> object"""
+    return iter([])  # an object that cannot cross
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """One event loop for the whole directory, so that its tests can share a server."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
+    async with LocalSandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(params=["local", "subprocess"])
+def backend(request: pytest.FixtureRequest) -> Sandbox:
+    """Each backend that this machine can run."""
+    if request.param == "local":
+        return request.getfixturevalue("server")
+    return SubprocessSandbox(preload=())
+
+
+@pytest.fixture
+def tools() -> HostTools:
+    return HostTools(add=add, echo=echo, fail=fail, bug=bug, slow=slow, handle=handle)
+
+
+@pytest.fixture
+async def session(backend: Sandbox, tools: HostTools) -> AsyncIterator[Session]:
+    async with backend.open(tools) as session:
+        yield session
+
+
+@pytest.fixture
+async def local(server: LocalSandbox) -> AsyncIterator[Session]:
+    async with server.open() as session:
+        yield session
