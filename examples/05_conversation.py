@@ -1,4 +1,4 @@
-"""A conversation keeps the talk, the variables and the files; undo takes a message back."""
+"""A conversation keeps the talk, the variables and the files from message to message; undo takes a message back."""
 
 import anyio
 
@@ -8,19 +8,22 @@ from codeact.models.scripted import ScriptedModel
 REPLIES = [
     "```python\nbasket = ['apple']\n```",
     "There is an apple in the basket.",
-    "```python\nbasket.append('brick'); print(basket)\n```",
-    "There are an apple and a brick in it.",
-    "```python\nprint(basket)\n```",
-    "Only the apple is in it.",
+    "```python\nbasket.append('pear'); print(basket)\n```",
+    "There are an apple and a pear in it.",
+    "I would rather talk about the weather.",
+    "```python\nprint(len(basket))\n```",
+    "There are 2 things in it.",
 ]
 
 
 async def main() -> None:
     async with Agent(ScriptedModel(REPLIES)).open() as conversation:
         print((await conversation.send("Put an apple into the basket.")).answer)
-        print((await conversation.send("Add a brick.")).answer)
-        print("undone, variables too:", await conversation.undo())
-        print((await conversation.send("What is in the basket?")).answer)
+        print((await conversation.send("Add a pear.")).answer)
+        print((await conversation.send("How many things are in it?")).answer)
+        if not await conversation.undo():  # True where the sandbox could take back variables and files as well
+            print("taken back, as if it had not been said")
+        print((await conversation.send("How many things are in it? Count them.")).answer)
         for variable in await conversation.session.variables():
             print("variable:", variable.name, variable.type, variable.preview)
 
