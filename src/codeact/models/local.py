@@ -1,0 +1,228 @@
+"""The embedded model: weights of the store, run by llama.cpp in a child process, spoken to as any OpenAI endpoint."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import anyio
+from anyio import to_thread
+from openai import AsyncOpenAI
+
+from codeact.errors import BadResponseError, ConnectionLostError, MissingExtraError, ModelError, SetupError, UsageError
+from codeact.events import Emit, ignore
+from codeact.models.base import Model
+from codeact.models.cores import physical_cores
+from codeact.models.endpoint import EndpointOptions, Vendor, endpoint, http_client
+from codeact.models.gguf import read_gguf
+from codeact.models.hosted import HostedModel
+from codeact.models.llama_process import LlamaProcess, run_llama
+from codeact.models.llama_server import LlamaSettings
+from codeact.models.openai import OpenAIWire
+from codeact.models.retries import RetryPolicy
+from codeact.models.store import Store, default_root
+from codeact.models.weights import Report, unheard
+from codeact.types import Completion, Message, ToolSpec
+
+LOCAL = Vendor(provider="local", base_url="http://127.0.0.1/v1", key_variable="api_key")
+CONTEXT = 8192  # tokens, where the model was trained for as many
+FOREVER = 24 * 3600.0  # seconds; a server that dies breaks its connections, and one that is just busy is waited for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalOptions:
+    """How the embedded model is run."""
+
+    context: int | None = None  # tokens of a conversation; None: 8192, or fewer where the model was trained for fewer
+    threads: int | None = None  # None: one for each physical core
+    parallel: int = 1  # conversations computed side by side; others wait for their turn
+    prompt_cache: int = 1024  # MiB; a conversation that made room for another is not read again
+    temperature: float | None = 0.0
+    max_tokens: int = 2048  # of one completion, where the caller sets none: small models do not always find an end
+    start_limit: float = 180.0  # seconds to load the weights
+
+
+@asynccontextmanager
+async def open_local(
+    name: str,
+    *,
+    store: Store | None = None,
+    home: str | Path | None = None,
+    pull: bool = False,
+    progress: Report = unheard,
+    **options: Any,
+) -> AsyncGenerator[Model]:
+    """Open weights of the store by their name, or a GGUF file by its path.
+
+    `store` is where the weights are; without it, the one below the folder `home`, or the user's own. `pull` fetches
+    known weights that are not there, which can take minutes: `progress` tells how far it is. The other options are the
+    fields of `LocalOptions`.
+
+    Raises:
+        UsageError: an option is wrong.
+        WeightsError: the weights are not here, broken or unknown.
+        SetupError: llama.cpp could not load them.
+    """
+    read = _read_options(options)
+    if find_spec("xllamacpp") is None:
+        raise MissingExtraError("local", f"the embedded model {name!r}")
+    path = await _find(name, store or Store(default_root({"CODEACT_HOME": str(home)} if home else {})), pull, progress)
+    settings = await to_thread.run_sync(_settings, name, path, read)
+
+    def run() -> AbstractAsyncContextManager[_Running]:
+        return _run(name, settings, read)
+
+    async with AsyncExitStack() as stack:
+        yield LocalModel(f"local:{name}", await stack.enter_async_context(run()), run, stack)
+
+
+class LocalModel:
+    """A model whose server is a child of ours. Where that ends in the middle, the next call starts it again, once."""
+
+    def __init__(
+        self,
+        name: str,
+        running: _Running,
+        run: Callable[[], AbstractAsyncContextManager[_Running]],
+        stack: AsyncExitStack,
+    ) -> None:
+        self._name = name
+        self._running = running
+        self._run = run
+        self._stack = stack  # holds what runs; its owner closes it
+        self._starting = anyio.Lock()
+        self._restarted = False  # since the last completion
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def process(self) -> LlamaProcess:
+        """The server that runs now, for those who watch over it."""
+        return self._running.process
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[ToolSpec] = (),
+        stop: Sequence[str] = (),
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        emit: Emit = ignore,
+    ) -> Completion:
+        """See `Model.complete`.
+
+        Raises:
+            ModelError: llama.cpp refused the request, or its process ended.
+        """
+        running = await self._ready()
+        running.process.trim_log()
+        try:
+            completion = await running.model.complete(
+                messages, tools=tools, stop=stop, max_tokens=max_tokens, seed=seed, emit=emit
+            )
+        except (ConnectionLostError, BadResponseError) as error:
+            if not await running.process.has_ended():
+                raise
+            raise ModelError(
+                f"the process of {self._name} {running.process.last_words()}; the next call starts it again"
+            ) from error
+        self._restarted = False
+        return completion
+
+    async def _ready(self) -> _Running:
+        """The server, started again where it has ended."""
+        async with self._starting:
+            if not self._running.process.is_running:
+                if self._restarted:
+                    raise ModelError(f"the process of {self._name} {self._running.process.last_words()}")
+                await self._stack.aclose()
+                try:
+                    self._running = await self._stack.enter_async_context(self._run())
+                except SetupError as error:
+                    raise ModelError(str(error)) from error
+                finally:
+                    self._restarted = True
+            return self._running
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    process: LlamaProcess
+    model: Model
+
+
+@asynccontextmanager
+async def _run(name: str, settings: LlamaSettings, options: LocalOptions) -> AsyncGenerator[_Running]:
+    async with run_llama(settings, start_limit=options.start_limit) as process:
+        place = endpoint(
+            LOCAL,
+            name,
+            EndpointOptions(
+                base_url=f"{process.url}/v1",
+                api_key=process.key,
+                temperature=options.temperature,
+                max_tokens=options.max_tokens,
+                images=False,
+                timeout=FOREVER,
+                retries=RetryPolicy(attempts=1),  # a server of ours fails for a reason
+                headers={"connection": "close"},  # an idle connection takes one of its few threads, for 5 seconds
+            ),
+        )
+        connections = http_client(place)
+        client = AsyncOpenAI(
+            api_key=place.api_key,
+            base_url=place.url,
+            timeout=connections.timeout,
+            max_retries=0,
+            default_headers=place.options.headers,
+            http_client=connections,
+        )
+        async with client:
+            yield _Running(process, HostedModel(OpenAIWire(client, place), place))
+
+
+async def _find(name: str, store: Store, pull: bool, progress: Report) -> Path:
+    if "/" in name or name.endswith(".gguf"):
+        return Path(name)
+    return await store.pull(name, progress) if pull and name in store.known else store.path(name)
+
+
+def _settings(name: str, path: Path, options: LocalOptions) -> LlamaSettings:
+    """Blocks while the header of the file is read, which also finds a file that is none."""
+    path = path.expanduser()
+    trained = read_gguf(path).context
+    context = options.context or min(CONTEXT, trained or CONTEXT)
+    if trained is not None and context > trained:
+        raise UsageError(f"{name} was trained to read {trained:,} tokens, so its context cannot be {context:,}")
+    return LlamaSettings(
+        path=str(path.absolute()),
+        alias=name,
+        context=context,
+        threads=options.threads or physical_cores(),
+        parallel=options.parallel,
+        prompt_cache=options.prompt_cache,
+        key=secrets.token_urlsafe(32),
+        parent=os.getpid(),
+    )
+
+
+def _read_options(options: dict[str, Any]) -> LocalOptions:
+    known = [option.name for option in fields(LocalOptions)]
+    for name in options:
+        if name not in known:
+            raise UsageError(f"local models have no option {name!r}; they have {', '.join(known)}")
+    read = LocalOptions(**options)
+    for name in ("context", "threads", "parallel", "max_tokens", "start_limit"):
+        value = getattr(read, name)
+        if value is not None and not value > 0:
+            raise UsageError(f"{name} of a local model must be positive, not {value!r}")
+    return read

@@ -1,0 +1,8 @@
+"""Weights by name, in a folder of the user's cache."""
+
+from codeact.models.store.disk import DiskError
+from codeact.models.store.entries import StoredWeights
+from codeact.models.store.pulling import PullOptions, SourceKind
+from codeact.models.store.store import Store, default_root
+
+__all__ = ["DiskError", "PullOptions", "SourceKind", "Store", "StoredWeights", "default_root"]
