@@ -18,7 +18,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/.ready
-	$(BIN)/codeact run --model local:qwen2.5-coder-1.5b --file examples/data/ice_cream.csv --expect fit.png $(TASK)
+	$(BIN)/codeact run --model local:qwen2.5-coder-1.5b --file examples/data/ice_cream.csv --expect fit.png $(OUT) $(TASK)
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest

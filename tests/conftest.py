@@ -6,9 +6,9 @@ import pytest
 
 from codeact.sandbox.local import LocalSandbox
 
-from .model_fixtures import smollm2, weights_store
+from .model_fixtures import qwen, smollm2, weights_store
 
-__all__ = ["smollm2", "weights_store"]  # fixtures, for every folder
+__all__ = ["qwen", "smollm2", "weights_store"]  # fixtures, for every folder
 
 
 @pytest.fixture(scope="session")

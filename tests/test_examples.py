@@ -51,7 +51,7 @@ def test_the_first_example_is_the_readmes() -> None:
 
 @pytest.mark.model
 @pytest.mark.timeout(900)
-def test_the_readmes_agent_answers_on_the_embedded_model(tmp_path: Path) -> None:
+def test_the_readmes_agent_answers_on_the_embedded_model(tmp_path: Path, qwen: str) -> None:
     output = run("01_first_agent.py", tmp_path)
     assert "Germany" in output
     assert (tmp_path / "run.ipynb").stat().st_size > 0
