@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import anyio
@@ -29,5 +30,6 @@ def qwen(weights_store: Store) -> str:
 
 
 def _pulled(store: Store, name: str) -> str:
-    anyio.run(partial(store.pull, name))
+    with ThreadPoolExecutor(1) as elsewhere:  # the suite's own event loop may be running in this thread
+        elsewhere.submit(anyio.run, partial(store.pull, name)).result()
     return name

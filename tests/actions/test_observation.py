@@ -57,7 +57,7 @@ def test_an_error_names_its_line_and_the_calls_that_took_effect() -> None:
     assert result.text == (
         "start\nCell line 3\n      3 row['price']\nKeyError: 'price'\n"
         "The code stopped at line 3; what ran before is done and kept. Fix the cause and run the corrected code.\n"
-        'These tool calls already took effect: book("A", nights=2); do not repeat them.'
+        'These tool calls were already made: book("A", nights=2). Do not repeat those that change something.'
     )
 
 
@@ -95,7 +95,7 @@ def test_many_effects_are_counted() -> None:
     calls = tuple(ToolRecord(name="send", args=[number, "x" * 300]) for number in range(14))
     text = seen(ExecResult(error=error, tool_calls=calls))
     assert text.count("send(") == 10
-    assert ", and 4 more; do not repeat them." in text
+    assert ", and 4 more. Do not repeat" in text
     assert max(map(len, text.split("\n"))) < 1500
 
 

@@ -26,7 +26,7 @@ from codeact.events import (
 from codeact.models.scripted import ScriptedModel
 from codeact.sandbox.local import LocalSandbox
 from codeact.trajectory import load_trajectory
-from codeact.types import Message
+from codeact.types import Completion, Message, NativeCall, NativeResult
 
 pytestmark = pytest.mark.anyio
 
@@ -142,7 +142,7 @@ async def test_the_time_limit_ends_a_run_in_the_middle_of_an_action() -> None:
 async def test_a_repeated_action_is_named_and_then_ends_the_run() -> None:
     result = await run(*[code("print(1)")] * 5)
     assert (result.status, result.turns) == ("repeated", 3)
-    assert ["taken this very action before" in text for text in observations(result)] == [False, True, True]
+    assert ["just taken this very action" in text for text in observations(result)] == [False, True, True]
 
 
 async def test_the_same_action_with_another_result_is_no_repetition() -> None:
@@ -401,3 +401,112 @@ async def test_what_a_streamed_run_raises_comes_out_by_its_own_name() -> None:
 
     with pytest.raises(ModelError, match="one more"):
         await listen()
+
+
+@pytest.mark.parametrize("actions", ["json", "text"])
+async def test_a_tool_that_returns_what_is_no_data_is_an_error_in_every_action_space(actions: str) -> None:
+    @tool
+    def handle() -> object:
+        """Returns something that lives in the host only."""
+        return object()
+
+    call = {"json": '{"tool": "handle", "args": {}}', "text": "Action: handle End Action"}[actions]
+    result = await run(call, "Answer: no", tools=[handle], actions=actions)
+    assert "TypeError" in observations(result)[0]
+    assert result.status == "answered"
+
+
+def native(*calls: NativeCall) -> Completion:
+    return Completion(text="", calls=calls, finish="tool_calls")
+
+
+def results(result: RunResult) -> dict[str, str]:
+    parts = [part for message in result.messages for part in message.parts]
+    return {part.id: part.text for part in parts if isinstance(part, NativeResult)}
+
+
+async def test_each_native_call_gets_the_result_that_is_its_own() -> None:
+    calls = [NativeCall("a", "final_answer", '{"answer": 1}'), NativeCall("b", "rate", '{"country": "Japan"}')]
+    result = await run(native(*calls), "0.0067", tools=[rate], actions="json", dialect="native")
+    assert "Not executed" in results(result)["a"]
+    assert "0.0067" in results(result)["b"]
+
+
+async def test_native_python_calls_that_ran_as_one_cell_are_not_called_unexecuted() -> None:
+    calls = [NativeCall(id, "python", f'{{"code": "print({n})"}}') for id, n in (("a", 11), ("b", 22))]
+    result = await run(native(*calls), "done", dialect="native")
+    assert "11\n22" in results(result)["a"]
+    assert "first call" in results(result)["b"]
+
+
+async def test_an_answer_from_code_is_there_for_the_next_message() -> None:
+    async with agent(code("final_answer(6 * 7)"), "84").open() as conversation:
+        await conversation.send("What is 6 * 7?")
+        await conversation.send("Double it.")
+        assert "42" in conversation.messages[2].text + conversation.messages[3].text
+
+
+async def test_an_answer_on_the_last_turn_stands() -> None:
+    result = await run(code("print(3.14159)"), "It is 2.718.", budget=Budget(turns=2))
+    assert (result.status, result.answer) == ("answered", "It is 2.718.")
+    assert "2.718" in result.outcome.message
+
+
+async def test_reasoning_stays_out_of_the_history() -> None:
+    thinking = Completion(text=code("print(1)", "Now."), reasoning="Hmm, let me think.")
+    result = await run(thinking, f"<think>I wonder.</think>{code('print(2)')}", "done")
+    said = [message.text for message in result.messages if message.role == "assistant"]
+    assert said[0] == thinking.text
+    assert said[1].startswith("<think>")
+
+
+async def test_two_approvals_at_once_are_asked_one_after_the_other_and_the_time_limit_holds() -> None:
+    asking: list[object] = []
+
+    async def approve(subject: object) -> bool:
+        asking.append(subject)
+        assert len(asking) == 1
+        await anyio.sleep(0.1)
+        asking.clear()
+        return True
+
+    both = "import asyncio\nawait asyncio.gather(pay(1.0), pay(2.0))\nwhile True: pass"
+    result = await run(code(both), tools=[pay], approve=approve, budget=Budget(time=1.0))
+    assert result.status == "time_limit"
+
+
+async def test_a_check_that_fails_is_an_error_and_no_cancellation() -> None:
+    async def broken(answer: object, evidence: object) -> str | None:
+        raise ValueError("broken check")
+
+    events: list[Event] = []
+    with pytest.raises(ValueError, match="broken check"):
+        await agent("hello", checks=[broken]).run("hi", emit=events.append)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].outcome.status == "error"
+
+
+async def test_what_the_reader_of_a_stream_raises_keeps_its_name() -> None:
+    async def read() -> None:
+        async with agent("hello").stream("hi"):
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        await read()
+
+
+async def test_silent_progress_is_no_repetition() -> None:
+    result = await run(code("n = 0"), *[code("n += 1")] * 4, code("print(n)"), "4")
+    assert result.status == "answered"
+
+
+@pytest.mark.parametrize("budget", [{"turns": 0}, {"repeats": 1}, {"malformed": 0}, {"time": 0.0}, {"tokens": -1}])
+def test_a_budget_that_allows_nothing_is_refused(budget: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=next(iter(budget))):
+        Budget(**budget)  # type: ignore[arg-type]
+
+
+async def test_an_error_of_evaluated_code_does_not_claim_that_nothing_ran() -> None:
+    seen = observations(await run(code("print('ran')\neval('1 +')"), "ok"))[0]
+    assert "SyntaxError" in seen
+    assert "nothing was run" not in seen

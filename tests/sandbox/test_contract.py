@@ -329,7 +329,7 @@ async def test_odd_code_leaves_a_session_that_works(session: Session) -> None:
         await session.run(code)
         result = await session.run("import sys; sys.stdout.write('fine\\n'); sys.stderr.write('too\\n'); 1 + 1")
         assert (result.value, result.stdout) == ("2", "fine\n"), code
-        assert result.stderr.endswith("too\n"), code  # a thread may still complain before that
+        assert "too\n" in result.stderr, code  # a thread may still complain around it
 
 
 async def test_a_hundred_megabytes_of_output_are_bounded(backend: Sandbox) -> None:

@@ -137,6 +137,8 @@ def _add(draft: _Draft, code: str, segment: Segment) -> bool:
     """Add one block, repaired; False when it and what follows cannot be part of the same cell."""
     code, note = _without_tail(code) if not segment.closed else (code, "")
     code, repair_note = repair.repair(code)
+    if not code.strip():  # nothing but a half-written mark
+        return True
     if draft.codes and code.lstrip().startswith("%%"):
         draft.notes.append(
             "a cell magic (%%) must be the first line of a cell, so the block that begins with one was not run"

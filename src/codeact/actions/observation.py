@@ -145,7 +145,7 @@ def _error_sections(error: ExecError, limit: int) -> list[str]:
 
 def _where(error: ExecError) -> str:
     """Where an exception stopped the code and what to do now: untold, small models take an error for the end."""
-    if error.name in _SYNTAX_ERRORS:
+    if error.name in _SYNTAX_ERRORS and "in <module>" not in error.traceback:  # else code of the code's: eval, say
         line = f"Line {error.line}" if error.line else "The code"
         return f"{line} is not valid Python, so nothing was run. Correct it and run the whole code."
     line = f"at line {error.line}" if error.line else "there"
@@ -159,7 +159,7 @@ def _effects(calls: Sequence[ToolRecord]) -> list[str]:
         return []
     more = f", and {len(done) - _MOST_CALLS_LISTED} more" if len(done) > _MOST_CALLS_LISTED else ""
     listed = ", ".join(done[:_MOST_CALLS_LISTED])
-    return [f"These tool calls already took effect: {listed}{more}; do not repeat them."]
+    return [f"These tool calls were already made: {listed}{more}. Do not repeat those that change something."]
 
 
 def _call_text(record: ToolRecord) -> str:

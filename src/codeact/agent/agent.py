@@ -20,7 +20,7 @@ from codeact.agent.checks import Check, grounded
 from codeact.agent.conversation import Conversation, Setup
 from codeact.agent.execute import Approve, Relay
 from codeact.agent.result import RunResult
-from codeact.errors import CodeActError, UsageError
+from codeact.errors import UsageError
 from codeact.events import Emit, Event, ignore
 from codeact.models import default_model, open_model, options_from_env
 from codeact.models.base import Model
@@ -123,22 +123,25 @@ class Agent:
         Leaving the block early cancels the run. What `run` raises is raised at the end of the block.
         """
         send, receive = anyio.create_memory_object_stream[Event](math.inf)  # `emit` must not block
-        failures: list[CodeActError] = []
+        failures: list[Exception] = []  # raised below by their own names: the task group would wrap them
 
         async def produce() -> None:
             with send:
                 try:
                     await self.run(task, files=files, emit=send.send_nowait)
-                except CodeActError as error:  # raised below, where the caller can catch it by its own name
+                except Exception as error:  # noqa: BLE001 (see above)
                     failures.append(error)
 
         with receive:  # closed after the run has ended, because a cancelled run still tells its end
             async with anyio.create_task_group() as group:
                 group.start_soon(produce)
-                yield receive
+                try:
+                    yield receive
+                except Exception as error:  # noqa: BLE001 (see above)
+                    failures.append(error)
                 group.cancel_scope.cancel()
         if failures:
-            raise failures[0]
+            raise failures[-1]
 
     @asynccontextmanager
     async def _session(self, tools: ToolBox) -> AsyncGenerator[Session]:

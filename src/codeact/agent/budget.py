@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from codeact.errors import UsageError
 from codeact.types import OutcomeStatus, Usage
 
 
@@ -22,9 +23,18 @@ class Budget:
     time: float | None = None  # seconds of wall time, waiting for approval not counted; None for no limit
     action_time: float = 60.0  # seconds for one action
     reply_tokens: int = 1024  # output tokens of one reply
-    repeats: int = 3  # the same action with the same result this many times ends the run
+    repeats: int = 3  # the same action with the same visible result this many times in a row ends the run
     malformed: int = 3  # this many unreadable replies in a row end the run
     objections: int = 2  # how often the answer checks may send an answer back
+
+    def __post_init__(self) -> None:
+        least = {"turns": 1, "reply_tokens": 1, "repeats": 2, "malformed": 1, "objections": 0}
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise UsageError(f"{name} of a budget must be at least {value}, not {getattr(self, name)!r}")
+        for name in ("tokens", "time", "action_time"):
+            if (given := getattr(self, name)) is not None and given <= 0:
+                raise UsageError(f"{name} of a budget must be positive, not {given!r}")
 
 
 @dataclass(slots=True)
@@ -35,7 +45,7 @@ class Meter:
     turns: int = 0
     malformed: int = 0  # in a row
     objections: int = 0
-    repeats: int = 1  # how many times the last action has come with the same result
+    repeats: int = 1  # how many times in a row the last action has come with the same result
     usage: Usage = field(default_factory=Usage)
     paused: float = 0.0  # seconds that do not count
     started: float = field(default_factory=time.monotonic)
@@ -56,7 +66,7 @@ class Meter:
 
     @contextmanager
     def pause(self) -> Generator[None]:
-        """Time in the body does not count: somebody is asked for approval."""
+        """Time in the body does not count: somebody is asked for approval. Not to be nested."""
         started, deadline = time.monotonic(), self.scope.deadline
         self.scope.deadline = math.inf
         try:
@@ -74,7 +84,7 @@ class Meter:
         if self.malformed >= budget.malformed:
             return "malformed", f"{self.malformed} replies in a row could not be read as an action or an answer"
         if self.repeats >= budget.repeats:
-            return "repeated", f"the same action with the same result {self.repeats} times"
+            return "repeated", f"the same action with the same result {self.repeats} times in a row"
         if budget.tokens is not None and self.usage.tokens >= budget.tokens:
             return "token_limit", f"{self.usage.tokens:,} tokens used of the {budget.tokens:,} allowed"
         if self.turns >= budget.turns:

@@ -8,14 +8,22 @@ most `Budget.objections` times; then the answer stands and the objection is kept
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from codeact.sandbox.base import Session
-from codeact.types import Answer, CodeAction, Step
+from codeact.types import Answer, CodeAction, ExecResult, Message, NativeResult, Result, Step, ToolResults
 
-NUMBER = re.compile(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])")
+# A number as people and programs write it: thousands in groups of three, no version or date (1.2.3, 31.12.2024).
+NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\.?\d)")
+CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+NAMED = re.compile(
+    r"(?:python|version|section|chapter|table|figure|v)\.?\s*\Z", re.IGNORECASE
+)  # before a number that is a name
+SCALES = (1, 100, 0.01, 1e-3, 1e-6, 1e-9)  # as it is, as a percentage and back, in thousands, millions, billions
+MEASURED = 3  # significant digits from which a number is taken for a measured one: 0.05 and 2.5 are often conventions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,25 +34,28 @@ class Evidence:
     steps: Sequence[Step]
     source: CodeAction | None  # the code that called `final_answer`; None for an answer in words
     session: Session | None
+    history: Sequence[Message] = ()  # what had been said before this run
+    shown: str = ""  # what the action that gave the answer has printed
 
 
 Check = Callable[[Answer, Evidence], Awaitable[str | None]]
 
 
 async def grounded(answer: Answer, evidence: Evidence) -> str | None:
-    """Every measured-looking number of the answer must have been observed, to the precision it is given in.
+    """Every measured-looking decimal number of the answer must have been seen, to the precision it is given in.
 
-    Looks at numbers with a decimal point only: counts, years and list numbers are too often the model's own, rightly.
-    An answer without any action before it comes from the model's knowledge and is not judged here.
+    Seen is what users, tools and code have shown in the whole conversation, and what earlier code has written down.
+    Counts, years, short decimals and versions are too often the model's own, rightly, and are not looked at. An answer
+    without any action before it comes from the model's knowledge and is not judged here.
     """
     if evidence.source is None and not any(step.result for step in evidence.steps):
         return None
-    seen = [float(match) for text in _seen(evidence) for match in _numbers(text)]
-    claimed = [text for text in _numbers(answer.text) if "." in text]
+    seen = [float(number) for text in _seen(evidence) for number in _numbers(text)]
+    claims = _claims(answer.text)
     if evidence.source is not None:  # a number that the code computed is not written in it
         written = set(_numbers(evidence.source.code))
-        claimed = [text for text in claimed if text in written]
-    missing = [text for text in claimed if not any(_rounds_to(value, text) for value in seen)]
+        claims = [claim for claim in claims if claim in written]
+    missing = [claim for claim in claims if not any(_rounds_to(value, claim) for value in seen)]
     if not missing:
         return None
     return (
@@ -61,7 +72,7 @@ def expect_files(names: Iterable[str]) -> Check:
         if evidence.session is None:
             return None
         present = {info.path for info in await evidence.session.files() if info.size > 0}
-        missing = [name for name in expected if name not in present]
+        missing = [name for name in expected if posixpath.normpath(name) not in present]
         if not missing:
             return None
         return (
@@ -74,17 +85,50 @@ def expect_files(names: Iterable[str]) -> Check:
 
 def _seen(evidence: Evidence) -> Iterable[str]:
     yield evidence.task
-    for step in evidence.steps:
-        if step.observation is not None and step.result is not None:
-            yield step.observation.text
+    yield evidence.shown
+    for message in evidence.history:
+        if message.role != "assistant":
+            yield message.text
+            yield from (part.text for part in message.parts if isinstance(part, NativeResult))
+    for step in evidence.steps:  # the results, not the observations: an objection repeats the number it objects to
+        yield from _shown_by(step.result)
+        if step.reply is not None and isinstance(step.reply.action, CodeAction):
+            yield step.reply.action.code
+
+
+def _shown_by(result: Result | None) -> Iterable[str]:
+    match result:
+        case ExecResult(stdout=stdout, stderr=stderr, value=value, late=late, displays=displays):
+            yield from (stdout, stderr, value or "", late)
+            yield from (text for shown in displays if isinstance(text := shown.data.get("text/plain"), str))
+        case ToolResults(records):
+            yield from (record.text for record in records)
+        case None:
+            pass
+
+
+def _claims(text: str) -> list[str]:
+    """The numbers of an answer that look measured."""
+    text = CODE.sub(" ", text)
+    found = [match for match in NUMBER.finditer(text) if not NAMED.search(text[: match.start()])]
+    return [claim for claim in map(_plain, found) if "." in claim and _significant(claim) >= MEASURED]
 
 
 def _numbers(text: str) -> list[str]:
-    return [match.group().replace(",", "").replace("−", "-").rstrip(".") for match in NUMBER.finditer(text)]
+    return [_plain(match) for match in NUMBER.finditer(text)]
+
+
+def _plain(match: re.Match[str]) -> str:
+    return match.group().replace(",", "").replace("−", "-")
+
+
+def _significant(number: str) -> int:
+    return len(number.lower().partition("e")[0].replace(".", "").lstrip("-0"))
 
 
 def _rounds_to(value: float, claim: str) -> bool:
-    """Whether `value`, or it as a percentage, is what `claim` says to the digits that `claim` gives."""
-    digits = len(claim.partition(".")[2].partition("e")[0].partition("E")[0])
-    half = 0.5 * 10.0**-digits * 1.02  # rounding up or to even are both fine
-    return any(abs(abs(scaled) - abs(float(claim))) <= half for scaled in (value, value * 100))
+    """Whether `value`, or it on another scale, is what `claim` says to the digits that `claim` gives."""
+    mantissa, _, exponent = claim.lower().partition("e")
+    digits = len(mantissa.partition(".")[2])
+    half = 0.5 * 10.0 ** (int(exponent or 0) - digits) * 1.02  # rounding up or to even are both fine
+    return any(abs(abs(value * scale) - abs(float(claim))) <= half for scale in SCALES)

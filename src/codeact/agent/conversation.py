@@ -19,7 +19,7 @@ from codeact.agent.checks import Check
 from codeact.agent.execute import Approve, Hands, Relay
 from codeact.agent.loop import Run
 from codeact.agent.result import RunResult
-from codeact.errors import CodeActError, UsageError
+from codeact.errors import UsageError
 from codeact.events import Emit, Finished, ignore
 from codeact.models.base import Model
 from codeact.sandbox.base import Checkpoint, Session
@@ -113,15 +113,17 @@ class Conversation:
         try:
             with self.setup.relay.through(run.hands):
                 outcome = await run.until_answer()
-        except CodeActError as error:
-            outcome = Outcome(status="error", message=str(error))
+        except Exception as error:  # recorded and raised again
+            outcome = Outcome(status="error", message=str(error) or type(error).__name__)
             raise
         finally:
             outcome = replace(outcome, usage=run.meter.usage, duration=run.meter.elapsed)
             self.parent = trajectory.id
-            if record is not None:
-                record.end(outcome)
-            emit(Finished(outcome))
+            try:
+                if record is not None:
+                    record.end(outcome)
+            finally:  # the last event of every run, also where the disk is full
+                emit(Finished(outcome))
         return RunResult(trajectory=replace(trajectory, steps=tuple(run.steps), outcome=outcome))
 
     async def undo(self) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import anyio
 
 from codeact.agent.budget import Meter
 from codeact.errors import ToolError
@@ -44,6 +46,7 @@ class Hands:
     approve: Approve | None
     meter: Meter
     emit: Emit
+    asking: anyio.Lock = field(default_factory=anyio.Lock)  # people are asked one thing at a time
 
     @property
     def specs(self) -> Sequence[ToolSpec]:
@@ -78,7 +81,7 @@ class Hands:
                 refusal = await self._refusal(call) if self.approve else "refused: nobody is there to approve it"
                 if refusal:
                     raise ToolError(f"the call of {call.name}() was {refusal}", name="PermissionError")
-            value = await self.tools.call(call)
+            value = await _data_of(self.tools, call)
         except ToolError as error:
             self.emit(ToolReturned(_failed(call, started, error)))
             raise
@@ -103,9 +106,10 @@ class Hands:
         """Ask for approval: None when granted, else why not, in words for the model."""
         if self.approve is None:
             return None
-        self.emit(ApprovalAsked(subject))
-        with self.meter.pause():
-            verdict = await self.approve(subject)
+        async with self.asking:
+            self.emit(ApprovalAsked(subject))
+            with self.meter.pause():
+                verdict = await self.approve(subject)
         if verdict is True:
             return None
         return "refused by the user" + (f": {verdict}" if verdict else "")
@@ -137,6 +141,22 @@ class Relay:
             yield
         finally:
             self.current = before
+
+
+async def _data_of(tools: ToolBox, call: ToolCall) -> object:
+    """Run one tool of anybody's `ToolBox` and make sure that what it gives is data.
+
+    Raises:
+        ToolError: it failed, in whatever way, or gave something that lives in the host only.
+    """
+    try:
+        value = await tools.call(call)
+        to_json(value)
+    except ToolError:
+        raise
+    except Exception as error:  # a tool is other people's code; what it does wrong is for the model to see
+        raise ToolError(str(error), name=type(error).__name__) from error
+    return value
 
 
 def _returned(call: ToolCall, started: float, value: object) -> ToolRecord:

@@ -13,17 +13,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 
 import anyio
 
 from codeact.actions.base import ActionSpace
+from codeact.actions.reasoning import INVENTED
 from codeact.agent.budget import Meter
 from codeact.agent.checks import Check, Evidence
 from codeact.agent.execute import Hands
 from codeact.errors import ParseError
 from codeact.events import Answered, Emit, Observed, ReplyParsed, TurnStarted
 from codeact.models.base import Model
-from codeact.trajectory.history import step_messages
+from codeact.trajectory.history import NOT_EXECUTED, step_messages
 from codeact.types import (
     Answer,
     CodeAction,
@@ -39,9 +41,11 @@ from codeact.types import (
     ToolResults,
 )
 
-REPEATED = "You have taken this very action before, with the same result. Do something different."
+REPEATED = "You have just taken this very action, with the same result. Do something different."
 LAST_TURN = "Only one turn is left: give your answer in the next reply."
 INTERRUPTED = "The user interrupted this action before it was finished."
+OUT_OF_TIME = "The time of the run was over before this action was finished."
+TOGETHER = "Run together with the first call: see its result."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,8 +63,12 @@ class Run:
     checks: Sequence[Check] = ()
     seed: int | None = None
     steps: list[Step] = field(default_factory=list[Step])
+    earlier: tuple[Message, ...] = field(init=False)  # the history before this run
     objection: str = ""  # the one that still stood when an answer had to be accepted
     gists: list[object] = field(default_factory=list[object])  # of each action so far, to notice repetition
+
+    def __post_init__(self) -> None:
+        self.earlier = tuple(self.messages)
 
     async def until_answer(self) -> Outcome:
         """Take turns until there is an answer or the budget is used up.
@@ -112,10 +120,10 @@ class Run:
         try:
             result = await self.hands.carry_out(action)
         except anyio.get_cancelled_exc_class():
-            self._enter(replace(step, observation=Observation(text=INTERRUPTED, is_error=True)))
+            self._enter(replace(step, observation=self._interruption()))
             raise
         step = replace(step, result=result, action_time=time.monotonic() - clock)
-        seen = self.space.observe(result)
+        seen = _for_each_call(self.space.observe(result), step)
         if isinstance(result, ExecResult) and result.answer is not None:
             return await self._offer(result.answer, step, shown=seen.text)
         self._enter(replace(step, observation=self._with_additions(seen, reply, _gist(action, result))))
@@ -129,10 +137,13 @@ class Run:
             steps=self.steps,
             source=action if isinstance(action, CodeAction) else None,
             session=self.hands.session,
+            history=self.earlier,
+            shown=shown,
         )
         objections = [objection for check in self.checks if (objection := await check(answer, evidence))]
         self.objection = "\n".join(objections)
-        if objections and self.meter.objections < self.meter.budget.objections:
+        may_object = self.meter.objections < self.meter.budget.objections and self.meter.exhausted() is None
+        if objections and may_object:
             self.meter.objections += 1
             text = "\n".join(filter(None, [shown, self.objection]))
             self._enter(replace(step, observation=Observation(text=text, is_error=True)))
@@ -145,16 +156,21 @@ class Run:
         """An observation of the action space with what the loop has to say about it."""
         additions = list(reply.notes)
         self.gists.append(gist)
-        self.meter.repeats = self.gists.count(gist)
+        self.meter.repeats = sum(1 for _ in takewhile(lambda earlier: earlier == gist, reversed(self.gists)))
         if self.meter.repeats > 1:
             additions.append(REPEATED)
         if self.meter.turns == self.meter.budget.turns - 1:
             additions.append(LAST_TURN)
         text = "\n".join([seen.text, *additions])
-        per_call = seen.per_call
-        if per_call:  # the provider shows these and not the text
-            per_call = (*per_call[:-1], "\n".join([per_call[-1], *additions]))
-        return replace(seen, text=text, per_call=per_call)
+        first = ["\n".join([told, *additions]) for told in seen.per_call[:1]]  # all that providers show
+        return replace(seen, text=text, per_call=(*first, *seen.per_call[1:]))
+
+    def _interruption(self) -> Observation:
+        """What the model sees of an action that was cancelled: what had happened by then, as far as the session knows."""
+        told = INTERRUPTED if self.meter.scope.cancel_called is False else OUT_OF_TIME
+        partial = getattr(self.hands.session, "interrupted", None)
+        seen = self.space.observe(partial).text if isinstance(partial, ExecResult) else ""
+        return Observation(text="\n".join(filter(None, [told, seen])), is_error=True)
 
     def _enter(self, step: Step) -> None:
         """Enter a finished step into the history and the record."""
@@ -168,23 +184,39 @@ class Run:
     def _kept(self, step: Step) -> str | None:
         """What stays in the history instead of the reply's text; None where it stays as written.
 
-        That is the rule, because a prompt cache knows it already. Where the reply went on after its action it stays as
-        it was read, so that a model never sees an observation it made up.
+        That is the rule, because a prompt cache knows it already. A reply that went on to make up its observation stays
+        as it was read, so that the model never sees that; one that a stop string ended gets its closing mark back.
         """
         text, reply = step.completion.text, step.reply
         if reply is None or isinstance(reply.action, Answer) or step.completion.calls:
             return None
         canonical = self.space.render(reply.action, reply.thought).text
-        return None if "".join(text.split()) == "".join(canonical.split()) else canonical
+        if INVENTED in reply.notes:
+            return canonical
+        closed = ["".join((text + mark).split()) for mark in self.space.stop]
+        return canonical if "".join(canonical.split()) in closed else None
 
     def _outcome(self, status: OutcomeStatus, message: str, answer: Answer | None = None) -> Outcome:
         usage, duration = self.meter.usage, self.meter.elapsed
         return Outcome(status=status, answer=answer, message=message, usage=usage, duration=duration)
 
 
+def _for_each_call(seen: Observation, step: Step) -> Observation:
+    """The observation with one text for each of the provider's calls, in their order: providers insist on that."""
+    calls, texts = step.completion.calls, seen.per_call
+    if not calls or not texts:
+        return seen
+    if isinstance(step.result, ToolResults):
+        by_id = {record.id: text for record, text in zip(step.result.records, texts, strict=True)}
+        return replace(seen, per_call=tuple(by_id.get(call.id, NOT_EXECUTED) for call in calls))
+    return replace(seen, per_call=(texts[0], *[TOGETHER] * (len(calls) - 1)))
+
+
 def _gist(action: CodeAction | ToolCalls, result: Result) -> object:
     """What makes an action the same as an earlier one: itself and what came of it, not when and under which number."""
     match action, result:
+        case CodeAction(), ExecResult(stdout="", stderr="", value=None, error=None):
+            return object()  # it showed nothing, so whether it changed something cannot be seen: never the same
         case CodeAction(code), ExecResult(stdout=stdout, stderr=stderr, value=value, error=error):
             return code, stdout, stderr, value, error and (error.name, error.message)
         case ToolCalls(calls), ToolResults(records):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from codeact.types import Completion, Message, NativeResult, Observation, Part, Step, Text, Trajectory
+from codeact.types import Completion, ExecResult, Message, NativeResult, Observation, Part, Step, Text, Trajectory
 
 OBSERVATION = "Observation:\n"
 NOT_EXECUTED = "Not executed: this turn ended before this call."
 ENDED = "The run ended with this call; it has no further result."
+ANSWERED = "The user was given this answer:\n"
 
 
 def assistant_message(completion: Completion, kept_text: str | None = None) -> Message:
@@ -25,9 +26,7 @@ def observation_messages(observation: Observation, completion: Completion) -> tu
         return (Message.of("user", OBSERVATION + observation.text, observation.images),)
     texts = list(observation.per_call or (observation.text,))[: len(completion.calls)]
     texts += [NOT_EXECUTED] * (len(completion.calls) - len(texts))
-    shown = max(
-        index for index, text in enumerate(texts) if text is not NOT_EXECUTED
-    )  # images go with the last call that was executed
+    shown = max((index for index, text in enumerate(texts) if text != NOT_EXECUTED), default=0)  # the images go with it
     results = (
         NativeResult(call.id, text, observation.images if index == shown else ())
         for index, (call, text) in enumerate(zip(completion.calls, texts, strict=True))
@@ -38,15 +37,18 @@ def observation_messages(observation: Observation, completion: Completion) -> tu
 def step_messages(step: Step) -> tuple[Message, ...]:
     """What one step adds to the history.
 
-    The step that ends a run has no observation; its calls are closed all the same, so that the conversation can go on.
+    The step that ends a run has no observation. Its calls are closed all the same, so that the conversation can go on,
+    and an answer that code gave is told, because its value stands nowhere else.
     """
     assistant = assistant_message(step.completion, step.kept)
     if step.observation is not None:
         return (assistant, *observation_messages(step.observation, step.completion))
+    given = step.result.answer if isinstance(step.result, ExecResult) else None
+    closing = ANSWERED + given.text if given else ENDED
     if step.completion.calls:
-        closing = Observation(text=ENDED, per_call=(ENDED,) * len(step.completion.calls))
-        return (assistant, *observation_messages(closing, step.completion))
-    return (assistant,)
+        told = Observation(text=closing, per_call=(closing, *[ENDED] * (len(step.completion.calls) - 1)))
+        return (assistant, *observation_messages(told, step.completion))
+    return (assistant, Message.of("user", OBSERVATION + closing)) if given else (assistant,)
 
 
 def messages_of(trajectory: Trajectory, upto: int | None = None) -> list[Message]:
