@@ -82,6 +82,77 @@ def test_a_failed_message_can_be_followed_by_another(codeact: Codeact) -> None:
     assert codeact("chat", "-m", codeact.script("First."), "--actions", "json", input="one\ntwo\n").returncode == 4
 
 
+def test_files_that_cannot_be_read_do_not_end_a_talk(codeact: Codeact) -> None:
+    """One that reads as an input/output error, one whose name no file can have."""
+    talk = f"/put /proc/self/mem\n/put {'x' * 300}\n/get {'x' * 300}\nHello?\n"
+    done = codeact("chat", "-m", codeact.script("Still here."), input=talk)
+    assert "✗ error: cannot read '/proc/self/mem': Input/output error" in done.stdout
+    assert "File name too long" in done.stdout
+    assert "Still here." in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _files_noted(codeact) == [[]]
+
+
+def test_a_file_that_vanishes_before_its_message_does_not_end_a_talk(codeact: Codeact) -> None:
+    codeact.write("gone.txt", "here for a moment")
+    with codeact.terminal("chat", "-m", codeact.script("Still here.")) as child:
+        child.expect(PROMPT)
+        child.send("/put gone.txt\r")
+        child.expect("goes into the workspace")
+        child.expect(PROMPT)
+        (codeact.folder / "gone.txt").unlink()
+        child.send("Read it.\r")
+        child.expect("was not sent.*'gone.txt'")
+        child.expect("cannot read 'gone.txt': No such file or directory")
+        child.expect(PROMPT)
+        child.send("Hello?\r")
+        child.expect("Still here.")
+        child.expect(PROMPT)
+        child.sendeof()
+        child.wait()
+        assert child.exitstatus == 0
+    assert _files_noted(codeact) == [[]], "only the second message was sent, and without the file"
+
+
+def test_a_file_waits_while_its_message_is_refused_as_too_long(codeact: Codeact) -> None:
+    codeact.write("f.csv", "a\n1\n")
+    read = "```python\nprint('read', open('f.csv').read().split())\n```"
+    talk = f"/put f.csv\n{'x' * 100_001}\nRead it.\nAgain?\n"
+    done = codeact("chat", "-m", codeact.script(read, "Read.", "Again."), input=talk)
+    assert "the task has 100,001 characters" in done.stdout
+    assert "│ read ['a', '1']" in done.stdout
+    assert _files_noted(codeact) == [["f.csv"], ["f.csv"]], "once, from the message on that brought it"
+
+
+def test_what_holds_for_one_provider_is_not_told_to_another(codeact: Codeact) -> None:
+    other = codeact.script("Here I am.", name="other.txt")
+    options = ["--base-url", "http://127.0.0.1:9/v1", "--temperature", "0.5", "--prices", "1,2", "--actions", "json"]
+    talk = f"/model {other}\nHello?\n/model openai:another\n"
+    done = codeact("chat", "-m", "openai:x", *options, input=talk)
+    assert "✗" not in done.stdout
+    assert "Here I am." in done.stdout
+    assert "» model: openai:another" in done.stdout
+    left_out = "without what was given for openai: --base-url, --temperature, --prices"
+    assert [left_out in line for line in " ".join(done.stderr.split()).split("model: ")[1:]] == [True]
+
+
+def test_what_undo_says_is_what_it_does(codeact: Codeact) -> None:
+    """The local sandbox has no checkpoints, and without code there is nothing but the talk."""
+    done = codeact("chat", "-m", codeact.script(SET, "Set."), input="Set x.\n/undo\n/vars\n/help\n")
+    assert "the last message is taken back; variables and files stay as they are" in " ".join(done.stdout.split())
+    assert "x     int" in done.stdout
+    assert "variables and files too where the sandbox has checkpoints" in " ".join(done.stdout.split())
+    done = codeact("chat", "-m", codeact.script("One."), "--actions", "json", input="one\n/undo\n")
+    assert "» the last message is taken back\n" in done.stdout
+
+
+def _files_noted(codeact: Codeact) -> list[list[str]]:
+    """The files that each message of the one talk has in its record."""
+    [record] = codeact.records()
+    headers = [json.loads(line) for line in record.read_text().splitlines() if '"kind":"trajectory"' in line]
+    return [[file["path"] for file in header["agent"].get("files", ())] for header in headers]
+
+
 # --- in a terminal --------------------------------------------------------------------------------
 
 

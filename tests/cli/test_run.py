@@ -216,6 +216,17 @@ def test_a_missing_file(codeact: Codeact) -> None:
     assert (done.returncode, done.stderr) == (2, "error: no such file: 'nowhere.csv' (given with --file)\n")
 
 
+def test_a_file_that_cannot_be_read_is_a_usage_error(codeact: Codeact) -> None:
+    done = codeact("run", "Read.", "-f", "/proc/self/mem", "-m", codeact.script("Read."))
+    assert (done.returncode, done.stderr) == (2, "error: cannot read '/proc/self/mem': Input/output error\n")
+    assert codeact.records() == []
+
+
+def test_the_help_says_what_the_check_does(codeact: Codeact) -> None:
+    shown = " ".join(codeact("run", "--help", env={"COLUMNS": "200"}).stdout.split())
+    assert "Send back an answer with a decimal number that no output has shown." in shown
+
+
 def test_a_binary_csv_is_what_the_code_finds(codeact: Codeact) -> None:
     codeact.write("data.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(128, 256)) * 8)
     read = "```python\nimport pandas as pd\npd.read_csv('data.csv')\n```"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from codeact.agent import Conversation
 from codeact.cli.escape import harmless
 from codeact.errors import SandboxError, TransferError, UsageError
 from codeact.sandbox.base import FileInfo, Session
+from codeact.types import JSON
 
 TRAJECTORY = "trajectory.jsonl"
 MAX_FILES = 1000  # brought out at once; an unpacked archive can stay where it is
@@ -54,7 +56,7 @@ class RunFolder:
         """Make the folder. `inputs` are files that the workspace gets from here; they come out only when changed.
 
         Raises:
-            UsageError: the folder cannot be made or written to.
+            UsageError: the folder cannot be made or written to, or an input cannot be read.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -142,17 +144,46 @@ def free_path(path: Path) -> Path:
     return candidate
 
 
+def check_readable(path: Path, given: str = "") -> None:
+    """Raises `UsageError` unless there is such a file and it can be read; `given` says where it was named."""
+    with _usage_error(path):
+        if not path.is_file():
+            raise UsageError(f"no such file: {str(path)!r}{given}")
+        with path.open("rb") as file:
+            file.read(1)
+
+
 def digest(path: Path) -> str:
-    with path.open("rb") as file:
+    """Raises `UsageError` when the file cannot be read."""
+    with _usage_error(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def note_inputs(conversation: Conversation, files: Iterable[Path]) -> None:
-    """Enter the files that a conversation is given into its record, so that a replay can find and check them."""
+    """Enter the files that a conversation is given into its record, so that a replay can find and check them.
+
+    Raises:
+        UsageError: one of them cannot be read; then none is entered.
+    """
     setup = conversation.setup
-    noted = [{"path": str(file), "size": file.stat().st_size, "sha256": digest(file)} for file in files]
+    noted = [_noted(file) for file in files]
     described = {**setup.described, "files": [*setup.described.get("files", ()), *noted]}
     conversation.setup = replace(setup, described=described)
+
+
+def _noted(path: Path) -> dict[str, JSON]:
+    with _usage_error(path), path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"path": str(path), "size": file.tell(), "sha256": sha256}
+
+
+@contextmanager
+def _usage_error(path: Path) -> Generator[None]:
+    """What the system says against reading a file that the user named is for the user to mend."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error.strerror}") from error
 
 
 def _safe_part(part: str) -> str:

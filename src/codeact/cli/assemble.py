@@ -19,6 +19,7 @@ from codeact import tools as tool_library
 from codeact.actions import action_space
 from codeact.agent import Agent, Approve, Budget, expect_files, grounded
 from codeact.agent.checks import Check
+from codeact.cli.artifacts import check_readable
 from codeact.cli.options import AgentOptions
 from codeact.cli.pulling import ensure_weights
 from codeact.errors import UsageError
@@ -52,11 +53,16 @@ def parts_of(options: AgentOptions) -> Parts:
     return Parts(options, tools, sandbox_named(options.sandbox, options.require))
 
 
+def _model_options(options: AgentOptions) -> dict[str, Any]:
+    prices = parse_prices(options.prices) if options.prices else None
+    given = {"base_url": options.base_url, "temperature": options.temperature, "prices": prices}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def _check_files(options: AgentOptions) -> None:
     names = [path.name for path in options.file]
     for path in options.file:
-        if not path.is_file():
-            raise UsageError(f"no such file: {str(path)!r} (given with --file)")
+        check_readable(path, " (given with --file)")
         if names.count(path.name) > 1:
             raise UsageError(f"two files for the workspace are named {path.name!r}; give one of them another name")
     for given, name in ((options.file, "--file"), (options.expect, "--expect")):
@@ -83,20 +89,26 @@ class ModelChoice:
 async def choose_model(options: AgentOptions, notices: Console, spec: str | None = None) -> ModelChoice:
     """The model that is asked for, else the default one and why; its weights are fetched when they are missing.
 
+    `spec` is a model that takes over from the one of the options; what these tell a provider, another is not told.
+
     Raises:
+        UsageError: the prices cannot be read.
         WeightsError: they cannot be had.
     """
-    spec = spec or options.model
-    if spec is None:
-        default = choose_default(os.environ)
-        spec = default.spec
-        notices.print(Text(f"model: {spec} ({default.reason}; --model chooses another)", style="dim"))
-    prices = parse_prices(options.prices) if options.prices else None
+    default = choose_default(os.environ)
+    first = options.model or default.spec
+    if not (spec or options.model):
+        notices.print(Text(f"model: {first} ({default.reason}; --model chooses another)", style="dim"))
+    spec = spec or first
     if spec.startswith("local:"):
         await ensure_weights(Store(default_root(os.environ)), spec, notices)
-    given = {"base_url": options.base_url, "temperature": options.temperature, "prices": prices}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return ModelChoice(spec, {**options_from_env(spec, os.environ), **chosen})
+    given = _model_options(options)
+    provider = first.partition(":")[0]
+    if given and spec.partition(":")[0] != provider:  # an address, a price: what holds for one provider only
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        notices.print(Text(f"model: {spec}, without what was given for {provider}: {names}", style="dim"))
+        given = {}
+    return ModelChoice(spec, {**options_from_env(spec, os.environ), **given})
 
 
 @asynccontextmanager

@@ -52,8 +52,10 @@ async def execute(talk: Talk, text: str) -> None:
 
 async def _undo(talk: Talk, arguments: list[str]) -> None:
     whole = await talk.conversation.undo()
-    kept = "" if whole else "; variables and files stay as they are, because this sandbox keeps no checkpoints"
-    talk.screen.note(f"the last message is taken back{kept}")
+    rest = ", and variables and files are as they were before it" if whole else ""
+    if not whole and talk.conversation.setup.session is not None:
+        rest = "; variables and files stay as they are, because this sandbox keeps no checkpoints"
+    talk.screen.note(f"the last message is taken back{rest}")
 
 
 async def _files(talk: Talk, arguments: list[str]) -> None:
@@ -90,12 +92,12 @@ async def _model(talk: Talk, arguments: list[str]) -> None:
 async def _get(talk: Talk, arguments: list[str]) -> None:
     name = arguments[0]
     target = Path(arguments[1]) if len(arguments) > 1 else Path(safe_name(name).name)
-    if target.exists():
-        raise UsageError(f"{str(target)!r} exists; give another name: /get {name} NAME")
     data = await talk.conversation.session.get(name)
     try:
         with target.open("xb") as file:
             file.write(data)
+    except FileExistsError as error:
+        raise UsageError(f"{str(target)!r} exists; give another name: /get {name} NAME") from error
     except OSError as error:
         raise UsageError(f"cannot write {str(target)!r}: {error.strerror}") from error
     talk.screen.note(f"{target} ({describe.size(len(data))})")
@@ -130,7 +132,9 @@ def _show(talk: Talk, table: Table, nothing: str) -> None:
 
 
 COMMANDS = {
-    "/undo": Command("/undo", "Take back the last message and what followed, variables and files included.", _undo),
+    "/undo": Command(
+        "/undo", "Take the last message back; variables and files too where the sandbox has checkpoints.", _undo
+    ),
     "/files": Command("/files", "The files of the workspace.", _files),
     "/vars": Command("/vars", "The variables of the interpreter.", _vars),
     "/save": Command("/save [FILE]", "Write the talk to FILE: .md, .ipynb or .jsonl.", _save, most=1),

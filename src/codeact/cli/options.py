@@ -35,6 +35,9 @@ def _limit(*names: str, help: str, metavar: str | None = None, min: float | None
     return option(*names, help=help, metavar=metavar, min=min, panel="Budget and checks")
 
 
+_CHECK = "Send back an answer with a decimal number that no output has shown."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOptions:
     """What `run` and `chat` let one say about the agent, in the words of `Agent` and `Budget`."""
@@ -73,7 +76,7 @@ class AgentOptions:
     tokens: Annotated[int | None, _limit(min=1, help="Tokens read and written, at most.")] = None
     time: Annotated[float | None, _limit(min=0.1, metavar="SECONDS", help="For the whole task.")] = None
     action_time: Annotated[float, _limit(min=0.1, metavar="SECONDS", help="For one action.")] = 60.0
-    check: Annotated[bool, _limit("--check/--no-check", help="Accept only numbers that the code has shown.")] = True
+    check: Annotated[bool, _limit("--check/--no-check", help=_CHECK)] = True
     expect: Annotated[
         list[str], _limit(metavar="NAME", help="Accept an answer only when this file was made; repeatable.")
     ] = field(default_factory=list[str])

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codeact.agent import Conversation
+from codeact.agent.conversation import check_message
 from codeact.cli import consoles, exits
-from codeact.cli.artifacts import RunFolder, digest, note_inputs
+from codeact.cli.artifacts import RunFolder, check_readable, digest, note_inputs
 from codeact.cli.assemble import choose_model
 from codeact.cli.export import FORM_OF_SUFFIX, convert, write_new
 from codeact.cli.interrupts import Interrupts
@@ -17,7 +18,7 @@ from codeact.cli.screen import Screen
 from codeact.cli.seat import ModelSeat
 from codeact.cli.views import Report, print_files, print_outcome
 from codeact.errors import CodeActError, UsageError
-from codeact.events import Event
+from codeact.events import Emit, Event
 from codeact.trajectory import TrajectoryWriter, load_trajectories
 
 
@@ -44,11 +45,10 @@ class Talk:
             report.note(event)
             self.screen.emit(event)
 
-        files, self.files = self.files, []
-        note_inputs(self.conversation, files)
         try:
+            check_message(text)
             with self.interrupts.stop_here():
-                await self.conversation.send(text, files=files, emit=emit, record=self.record)
+                await self._send(text, report, emit)
         except CodeActError as error:
             self.code = exits.of_error(error)
             self.tell(error)
@@ -61,11 +61,10 @@ class Talk:
         self.screen.line("✗ ", f"error: {error}", "red")
 
     def add_file(self, path: Path) -> None:
-        """Give the agent a file, with the next message. Raises `UsageError` when it is not there."""
-        if not path.is_file():
-            raise UsageError(f"no such file: {str(path)!r}")
-        self.files.append(path)
+        """Give the agent a file, with the next message. Raises `UsageError` when it cannot be read."""
+        check_readable(path)
         self.folder.known[path.name] = digest(path)
+        self.files.append(path)
 
     async def change_model(self, spec: str) -> None:
         """Let another model go on with this talk.
@@ -94,6 +93,27 @@ class Talk:
             raise UsageError("there is nothing to save yet")
         write_new(path, convert(conversation_of(talk, self.conversation.parent), form))
         return path
+
+    async def _send(self, text: str, report: Report, emit: Emit) -> None:
+        """Send a message with the files that wait for one. They wait on when it is stopped before it has begun.
+
+        A file that cannot be had does not wait on: it would stand in the way of every message to come.
+        """
+        setup, files = self.conversation.setup, self.files
+        try:
+            note_inputs(self.conversation, files)
+            await self.conversation.send(text, files=files, emit=emit, record=self.record)
+        except CodeActError:
+            self.files = []
+            if report.outcome is None and files:
+                names = ", ".join(repr(file.name) for file in files)
+                self.screen.note(f"the message was not sent, and no file waits any more; /put again: {names}")
+            raise
+        finally:
+            if report.outcome is None:  # it has not begun, so the record must not have its files
+                self.conversation.setup = setup
+            else:
+                self.files = []
 
     async def _finish(self, report: Report, before: int) -> None:
         await self.folder.bring_out(self.conversation.setup.session)
