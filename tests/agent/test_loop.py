@@ -510,3 +510,36 @@ async def test_an_error_of_evaluated_code_does_not_claim_that_nothing_ran() -> N
     seen = observations(await run(code("print('ran')\neval('1 +')"), "ok"))[0]
     assert "SyntaxError" in seen
     assert "nothing was run" not in seen
+
+
+@pytest.mark.parametrize(
+    ("actions", "call"),
+    [
+        ("code", code("x = note('first')\nimport time; time.sleep(60)")),
+        ("json", '[{"tool": "note", "args": ["first"]}, {"tool": "hang", "args": []}]'),
+    ],
+)
+async def test_an_interrupted_action_says_which_calls_were_made(actions: str, call: str) -> None:
+    noted = anyio.Event()
+
+    @tool
+    async def note(text: str) -> str:
+        """Take a note."""
+        noted.set()
+        return f"noted {text}"
+
+    @tool
+    async def hang() -> None:
+        """Never returns."""
+        await anyio.sleep_forever()
+
+    async with agent(call, "ok", tools=[note, hang], actions=actions).open() as conversation:
+        async with anyio.create_task_group() as group:
+            group.start_soon(conversation.send, "go")
+            await noted.wait()
+            await anyio.sleep(0.3)
+            group.cancel_scope.cancel()
+        said = conversation.messages[-1].text
+        assert "The user interrupted this action" in said
+        assert "first" in said
+        assert (await conversation.send("and now?")).status == "answered"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -22,7 +23,7 @@ from codeact.models.retries import RetryPolicy
 from codeact.types import Message
 
 from .conftest import KEY, Hosted
-from .loopback import Cut, Loopback, Pause, Reply, html_reply, json_reply
+from .loopback import Cut, Loopback, Pause, Reply, html_reply, json_reply, loopback
 from .speech import anthropic_event, anthropic_start, anthropic_text, chat_chunk
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +48,7 @@ async def fails(hosted: Hosted, **options: Any) -> ModelError:
             await model.complete(ASK)
     assert KEY not in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert KEY not in "".join(traceback.format_exception(caught.value))
     return caught.value
 
 
@@ -265,6 +267,61 @@ async def test_a_password_in_the_url_is_not_shown(hosted: Hosted) -> None:
     hosted.server.will(error_reply(400, "No"))
     raised = await fails(hosted, base_url=hosted.base_url.replace("http://", "http://me:hush@") + "?token=hush")
     assert "hush" not in str(raised)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 503])
+async def test_an_answer_that_quotes_the_key_is_not_in_the_traceback(hosted: Hosted, status: int) -> None:
+    hosted.server.will(error_reply(status, f"bad key {KEY}"))
+    raised = await fails(hosted, retries=RetryPolicy(attempts=1))
+    assert raised.__cause__ is None
+
+
+async def test_other_answers_are_the_cause(hosted: Hosted) -> None:
+    hosted.server.will(error_reply(400, "messages: wrong"))
+    assert "messages: wrong" in str((await fails(hosted)).__cause__)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_headers_do_not_follow_a_redirect_to_another_origin(hosted: Hosted, status: int) -> None:
+    async with loopback() as other:
+        target = other.url.replace("http://", "http://me:hush@") + "/v1?token=hush"
+        hosted.server.will(Reply(status=status, content_type="text/plain", headers={"location": target}))
+        raised = await fails(hosted, headers={"x-gateway-key": "hush"})
+        assert other.requests == []
+    assert isinstance(raised, BadResponseError)
+    assert f"redirects to {other.url}/v1; that is not followed" in str(raised)
+    assert "hush" not in "".join(traceback.format_exception(raised))
+
+
+@pytest.mark.parametrize(
+    ("location", "words"), [("/elsewhere", "/elsewhere; that"), ("http://h:port/", "an address that is none; that")]
+)
+async def test_a_redirect_says_where_it_leads(hosted: Hosted, location: str, words: str) -> None:
+    hosted.server.will(Reply(status=307, content_type="text/plain", headers={"location": location}))
+    assert words in str(await fails(hosted))
+
+
+async def test_data_nested_too_deeply_is_a_failure_of_the_endpoint(hosted: Hosted) -> None:
+    deep = b"event: content_block_delta\ndata: " + b"[" * 100_000 + b"\n\n"
+    hosted.server.will(Reply(body=[*beginning(hosted, "x"), deep]))
+    raised = await fails(hosted, retries=RetryPolicy(attempts=1))
+    assert isinstance(raised, BadResponseError)
+    assert "answered with broken JSON (maximum recursion depth exceeded" in str(raised)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
+async def test_an_answer_with_broken_compression_is_a_failure_of_the_endpoint(
+    hosted: Hosted, content_type: str
+) -> None:
+    hosted.server.will(Reply(content_type=content_type, headers={"content-encoding": "gzip"}, body=[b"not gzip"]))
+    await fails(hosted, retries=RetryPolicy(attempts=1))
+
+
+async def test_a_lone_surrogate_in_a_message_reaches_the_endpoint_as_a_mark(hosted: Hosted) -> None:
+    hosted.server.will(hosted.says("ok"))
+    async with hosted.open() as model:
+        assert (await model.complete([Message.of("user", "a\ud800b")])).text == "ok"
+    assert "a\N{REPLACEMENT CHARACTER}b" in str(hosted.server.requests[0].body)
 
 
 async def test_long_words_of_an_endpoint_are_cut(hosted: Hosted) -> None:

@@ -180,6 +180,18 @@ async def test_a_server_that_dies_is_started_again_once(smollm2: str, weights_st
         assert model.process.pid == third != second
 
 
+async def test_a_cancelled_restart_is_tried_again_by_the_next_call(smollm2: str, weights_store: Store) -> None:
+    async with open_local(smollm2, store=weights_store, context=256) as opened:
+        model = cast("LocalModel", opened)
+        os.kill(model.process.pid, signal.SIGKILL)
+        assert await model.process.has_ended()
+        with anyio.move_on_after(0.05) as scope:
+            await model.complete(TALE, max_tokens=1)
+        assert scope.cancelled_caught
+        assert not model.process.is_running
+        assert (await model.complete(TALE, max_tokens=1)).usage.output_tokens == 1
+
+
 PARENT = """
 import sys, time, anyio
 from codeact.models import open_model

@@ -10,6 +10,8 @@ import pytest
 
 from codeact.errors import MissingExtraError, ModelError, SetupError, UsageError
 from codeact.models import PROVIDERS, open_model
+from codeact.models.endpoint import EndpointOptions, endpoint
+from codeact.models.openai import OPENAI
 
 from .loopback import Loopback
 
@@ -105,6 +107,20 @@ async def test_a_key_that_cannot_be_one_is_refused_and_not_shown(provider: str, 
         async with open_model(f"{provider}:m", api_key=key):
             pass
     assert "123" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["ftp://me:hush@host/v1", "me:hush@host", "http://me:hu/hush@[x", "host/v1?key=hush"])
+async def test_a_password_in_a_base_url_that_is_none_is_not_shown(url: str) -> None:
+    with pytest.raises(UsageError, match=r"base_url \(not shown: it may hold a password\) is not a URL") as caught:
+        async with open_model("openai:m", api_key="k", base_url=url):
+            pass
+    assert "hush" not in str(caught.value)
+
+
+def test_a_password_in_a_base_url_is_not_in_the_repr() -> None:
+    place = endpoint(OPENAI, "m", EndpointOptions(api_key="k", base_url="http://me:hush@host/v1"))
+    assert "hush" not in repr(place)
+    assert place.shown_url == "http://host/v1"
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])

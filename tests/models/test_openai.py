@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from codeact.errors import BadResponseError
+from codeact.errors import BadResponseError, ConnectionLostError
 from codeact.events import Event, Retrying, TextDelta
 from codeact.types import Message, NativeCall, Usage
 
 from .conftest import Hosted
-from .loopback import Loopback, Pause, Reply, json_reply
+from .loopback import Cut, Loopback, Pause, Reply, json_reply
 from .speech import USAGE, chat_chunk, chat_reply, chat_stream
 from .talk import LOOK_UP
 
@@ -268,6 +268,15 @@ async def test_a_server_that_does_not_stream(openai: Hosted) -> None:
     async with openai.open() as model:
         completion = await model.complete(ASK)
     assert (completion.text, completion.reasoning, completion.usage.output_tokens) == ("all at once", "hm", 5)
+
+
+async def test_a_json_body_cut_short_is_tried_again(openai: Hosted) -> None:
+    cut = Reply(content_type="application/json", body=[b'{"choi', Cut()])
+    openai.server.will(cut, chat_reply("ok"), *[cut] * 5)
+    async with openai.open() as model:
+        assert (await model.complete(ASK)).text == "ok"
+        with pytest.raises(ConnectionLostError, match=r"broke \(peer closed connection"):
+            await model.complete(ASK)
 
 
 async def test_an_error_with_status_200(openai: Hosted) -> None:

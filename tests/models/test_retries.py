@@ -28,6 +28,8 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
         ({"retry-after": "-3"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": ""}, None),
+        ({"retry-after": "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"}, None),  # a zone too large for C
+        ({"retry-after": "Mon, 01 Jan 0001 00:00:00 +2359"}, 0.0),  # before the first year
         ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from codeact.models import anthropic_messages, openai_messages
-from codeact.models.wire_messages import alternating, arguments_object
+from codeact.models.wire_messages import alternating, arguments_object, encodable
 from codeact.types import Image, Message, NativeResult, Text
 
 from .conftest import Hosted
@@ -90,7 +90,12 @@ def test_anthropic_wants_results_before_words() -> None:
         ("[1]", {"unreadable": "[1]"}),
         ('{"a": ', {"unreadable": '{"a": '}),
         ("null", {"unreadable": "null"}),
+        pytest.param("[" * 100_000, {"unreadable": "[" * 100_000}, id="deep"),
     ],
 )
 def test_arguments_are_always_an_object(arguments: str, value: dict[str, Any]) -> None:
     assert arguments_object(arguments) == value
+
+
+def test_a_lone_surrogate_becomes_a_mark_and_the_rest_stays() -> None:
+    assert encodable({"\udfff": ["a\ud800b", "\\ud800", 1, None]}) == {"\ufffd": ["a\ufffdb", "\\ud800", 1, None]}

@@ -198,8 +198,9 @@ class Conversation:
     async def _put(self, path: Path) -> str:
         if not await anyio.Path(path).is_file():
             raise UsageError(f"no such file: {str(path)!r}")
+        size = (await anyio.Path(path).stat()).st_size
         await self.session.put(path.name, path)
-        return f"{path.name} ({(await anyio.Path(path).stat()).st_size:,} bytes)"
+        return f"{path.name} ({size:,} bytes)"
 
     async def _checkpoint(self) -> Checkpoint | None:
         session = self.setup.session

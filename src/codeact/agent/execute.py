@@ -46,6 +46,7 @@ class Hands:
     approve: Approve | None
     meter: Meter
     emit: Emit
+    records: list[ToolRecord] = field(default_factory=list[ToolRecord])  # of the JSON or text action going on
     asking: anyio.Lock = field(default_factory=anyio.Lock)  # people are asked one thing at a time
 
     @property
@@ -64,7 +65,10 @@ class Hands:
             case CodeAction(code):
                 result = _not_run(refusal) if refusal else await self._run(code)
             case ToolCalls(calls):
-                result = ToolResults(tuple([await self._record(call, refusal) for call in calls]))
+                self.records = []
+                for call in calls:
+                    self.records.append(await self._record(call, refusal))
+                result = ToolResults(tuple(self.records))
         self.emit(ActionFinished(result))
         return result
 
@@ -87,6 +91,12 @@ class Hands:
             raise
         self.emit(ToolReturned(_returned(call, started, value)))
         return value
+
+    def unfinished(self) -> Result | None:
+        """What an action that was cancelled had done by then; None when that is nothing, or not known."""
+        if self.session is not None:
+            return self.session.interrupted
+        return ToolResults(tuple(self.records)) if self.records else None
 
     async def _run(self, code: str) -> ExecResult:
         if self.session is None:

@@ -166,10 +166,10 @@ class Run:
         return replace(seen, text=text, per_call=(*first, *seen.per_call[1:]))
 
     def _interruption(self) -> Observation:
-        """What the model sees of an action that was cancelled: what had happened by then, as far as the session knows."""
-        told = INTERRUPTED if self.meter.scope.cancel_called is False else OUT_OF_TIME
-        partial = getattr(self.hands.session, "interrupted", None)
-        seen = self.space.observe(partial).text if isinstance(partial, ExecResult) else ""
+        """What the model sees of an action that was cancelled: what had happened by then."""
+        told = OUT_OF_TIME if self.meter.scope.cancel_called else INTERRUPTED
+        partial = self.hands.unfinished()
+        seen = self.space.observe(partial).text if partial else ""
         return Observation(text="\n".join(filter(None, [told, seen])), is_error=True)
 
     def _enter(self, step: Step) -> None:

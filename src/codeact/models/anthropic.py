@@ -5,21 +5,18 @@ The API knows no seed. Prompts are cached: the system prompt with the tools, and
 
 from __future__ import annotations
 
-import json
-import ssl
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
+from json import JSONDecodeError
 from typing import Any
 
-import anyio
-import httpx2
 from anthropic import APIConnectionError, APIError, APIStatusError, AsyncAnthropic, AsyncStream
 
 from codeact.models.anthropic_messages import render_messages, render_system, render_tools
 from codeact.models.anthropic_stream import AnthropicEvents
 from codeact.models.base import Model
 from codeact.models.endpoint import Endpoint, Vendor, endpoint, http_client, read_options
-from codeact.models.failures import answered, broken, cut, html, lost, reported
+from codeact.models.failures import GARBLED, LOST, answered, broken, cut, html, lost, reported
 from codeact.models.hosted import Ask, HostedModel, read_stream
 from codeact.models.retries import Failure
 from codeact.models.streamed import StreamedReply
@@ -27,7 +24,6 @@ from codeact.models.untrusted import fields
 from codeact.types import JSON, NativeResult
 
 ANTHROPIC = Vendor(provider="anthropic", base_url="https://api.anthropic.com", key_variable="ANTHROPIC_API_KEY")
-LOST = (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream)
 MAX_TOKENS = 16_384  # the API asks for a limit; where the model thinks, that counts too
 
 
@@ -59,8 +55,7 @@ async def open_anthropic(name: str, **options: Any) -> AsyncGenerator[Model]:
 class AnthropicWire:
     optional = ("temperature",)  # newer models do not take it
     stop_parameter = "stop_sequences"
-    # in the middle of a stream, the SDK lets the errors of its HTTP library through, and that those of TLS
-    errors = (*LOST, APIError, json.JSONDecodeError, UnicodeDecodeError)
+    errors = (*LOST, *GARBLED, APIError)
 
     def __init__(self, client: AsyncAnthropic, place: Endpoint) -> None:
         self._client = client
@@ -102,13 +97,13 @@ class AnthropicWire:
 
     def failure(self, error: Exception) -> Failure:
         match error:
-            case APIStatusError() if error.status_code >= 400:
+            case APIStatusError() if error.status_code >= 300:
                 return answered(self._place, error.status_code, error.response.headers, error.body)
             case APIConnectionError():
                 return lost(self._place, error)
             case APIError():  # also the errors that come in the middle of a stream, after status 200
                 return reported(self._place, error.body or error.message)
-            case ValueError():
+            case JSONDecodeError() | UnicodeDecodeError() | RecursionError():
                 return broken(self._place, f"broken JSON ({error})")
             case _:
                 return lost(self._place, error)

@@ -20,7 +20,7 @@ class EndpointOptions:
     """What can be said about a hosted model beside its name; the keyword arguments of `open_model`."""
 
     api_key: str | None = field(default=None, repr=False)  # None: only for an endpoint on this machine
-    base_url: str | None = None  # None: the vendor's own
+    base_url: str | None = field(default=None, repr=False)  # None: the vendor's own; may hold a password
     temperature: float | None = None  # None: the endpoint's default
     max_tokens: int | None = None  # of one completion, where the caller sets none; None: the endpoint's default
     images: bool = True  # False: the model reads none, so a note stands in for each
@@ -46,7 +46,7 @@ class Endpoint:
     """A place that serves one model, checked and ready to be called."""
 
     model: str  # as the endpoint knows it
-    url: str
+    url: str = field(repr=False)  # may hold a password
     api_key: str = field(repr=False)
     vendor: Vendor
     options: EndpointOptions
@@ -57,9 +57,7 @@ class Endpoint:
 
     @property
     def shown_url(self) -> str:
-        """The URL as it may be shown: a user, password or query in it stays out."""
-        url = httpx2.URL(self.url)
-        return str(url.copy_with(username="", password="", query=None))
+        return shown(self.url)
 
     @property
     def is_vendors_own(self) -> bool:
@@ -97,7 +95,9 @@ def endpoint(vendor: Vendor, model: str, options: EndpointOptions) -> Endpoint:
         raise UsageError(f"{vendor.provider}: needs the name of a model after the colon")
     url = options.base_url or vendor.base_url
     if not url.startswith(("http://", "https://")) or not _host(url):
-        raise UsageError(f"base_url {url!r} is not a URL; it should look like http://localhost:8000/v1")
+        # What is no URL cannot be taken apart, so where it may hold a password nothing of it is shown.
+        what = "(not shown: it may hold a password)" if {"@", "?"} & set(url) else repr(url)
+        raise UsageError(f"base_url {what} is not a URL; it should look like http://localhost:8000/v1")
     key = (options.api_key or "").strip()
     if not key and not is_loopback(url):
         raise SetupError(
@@ -110,14 +110,22 @@ def endpoint(vendor: Vendor, model: str, options: EndpointOptions) -> Endpoint:
 
 
 def http_client(place: Endpoint) -> httpx2.AsyncClient:
-    """The connections of one open model. Proxies of the environment are for other machines, not for this one."""
+    """The connections of one open model. Proxies of the environment are for other machines, not for this one.
+
+    Redirects are not followed, because the headers of the options would go along to whatever host they lead to.
+    """
     options = place.options
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(options.timeout, connect=options.connect_timeout),
         limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
-        follow_redirects=True,
+        follow_redirects=False,
         trust_env=not is_loopback(place.url),
     )
+
+
+def shown(url: str) -> str:
+    """A URL as it may be shown: a user, password or query in it stays out."""
+    return str(httpx2.URL(url).copy_with(username="", password="", query=None))
 
 
 def is_loopback(url: str) -> bool:

@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+import anyio
 import httpx2
 
 from codeact.errors import (
@@ -23,10 +24,15 @@ from codeact.errors import (
     ModelError,
     RateLimitError,
 )
-from codeact.models.endpoint import Endpoint
+from codeact.models.endpoint import Endpoint, shown
 from codeact.models.retries import Failure, retry_after
 from codeact.models.untrusted import fields, text
 from codeact.types import JSON
+
+# In the middle of an answer, the SDKs let the errors of their HTTP library through, and that those of TLS, …
+LOST = (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream)
+# … and whatever the reading of an answer that is not JSON raises, or of one that is nested too deep.
+GARBLED = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 
 WORDS = 300  # characters of an endpoint's own words that are passed on
 
@@ -70,6 +76,8 @@ def _judged(place: Endpoint, status: int, headers: Mapping[str, str], body: JSON
                 "use a model with a larger context or start a new conversation"
             )
         )
+    if 300 <= status < 400:
+        return Failure(error=_redirected(place, headers.get("location", "")))
     if status in {401, 403}:
         return Failure(error=_not_allowed(place, status, said))
     if status == 404:
@@ -152,6 +160,17 @@ def _not_allowed(place: Endpoint, status: int, said: str) -> ModelError:
             f"{place.shown_url} refused the API key; check {place.vendor.key_variable} or the api_key argument"
         )
     return AuthenticationError(f"{place.shown_url} does not let this API key use {place.model}{said}")
+
+
+def _redirected(place: Endpoint, location: str) -> ModelError:
+    try:
+        target = shown(str(httpx2.URL(place.url).join(location)))[:WORDS]
+    except httpx2.InvalidURL:
+        target = "an address that is none"
+    return BadResponseError(
+        f"{place.shown_url} redirects to {target}; that is not followed, because the headers would go there too: "
+        "if it is the right place, set base_url accordingly"
+    )
 
 
 def _not_found(place: Endpoint, body: JSON, said: str) -> ModelError:

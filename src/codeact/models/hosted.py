@@ -10,12 +10,14 @@ from typing import Any, Protocol
 
 import anyio
 
+from codeact.errors import AuthenticationError
 from codeact.events import Emit, Retrying, ignore
 from codeact.models.endpoint import Endpoint
 from codeact.models.failures import is_filtered, refused_parameter
 from codeact.models.metering import estimated_usage, priced
 from codeact.models.retries import Failure, with_retries
 from codeact.models.streamed import StreamedReply
+from codeact.models.wire_messages import encodable
 from codeact.types import JSON, Completion, Message, ToolSpec, Usage
 
 LINGER = 1.0  # seconds that a server which was told to stop gets to say what was used
@@ -96,11 +98,11 @@ class HostedModel:
 
     async def _attempt(self, ask: Ask, emit: Emit) -> Completion | Failure:
         reply = StreamedReply(emit, ask.stop)
-        body = self._wire.body(ask, self._refused)
+        body = encodable(self._wire.body(ask, self._refused))
         try:
             failure = await self._wire.stream(body, reply)
         except self._wire.errors as error:
-            failure = replace(self._wire.failure(error), cause=error)
+            failure = self._with_cause(self._wire.failure(error), error)
         if reply.is_only_reasoning and self._wire.stop_parameter in body:
             # Some servers look for stop strings in the reasoning too, where they do no harm. From now on only we look.
             return await self._again_without(
@@ -115,6 +117,14 @@ class HostedModel:
         if refused is None:
             return failure
         return await self._again_without(refused, "refuses it", ask, emit)
+
+    def _with_cause(self, failure: Failure, error: Exception) -> Failure:
+        """A traceback shows the cause, so one that quotes the key stays out; of a key that is refused, also parts."""
+        key = self._place.api_key
+        quotes_key = len(key) >= 8 and key in str(error)  # shorter ones are none, but stand-ins for none
+        if quotes_key or isinstance(failure.error, AuthenticationError):
+            return failure
+        return replace(failure, cause=error)
 
     async def _again_without(self, parameter: str, why: str, ask: Ask, emit: Emit) -> Completion | Failure:
         """At most once for each parameter, so this ends."""

@@ -148,9 +148,9 @@ class LocalModel:
                 try:
                     self._running = await self._stack.enter_async_context(self._run())
                 except SetupError as error:
-                    raise ModelError(str(error)) from error
-                finally:
                     self._restarted = True
+                    raise ModelError(str(error)) from error
+                self._restarted = True  # a restart that was cancelled does not count: the next call tries again
             return self._running
 
 

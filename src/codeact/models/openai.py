@@ -14,7 +14,7 @@ from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI, As
 
 from codeact.models.base import Model
 from codeact.models.endpoint import Endpoint, Vendor, endpoint, http_client, read_options
-from codeact.models.failures import answered, broken, cut, html, lost, reported
+from codeact.models.failures import GARBLED, LOST, answered, broken, cut, html, lost, reported
 from codeact.models.hosted import Ask, HostedModel, read_stream
 from codeact.models.openai_messages import render_messages, render_tools
 from codeact.models.openai_stream import absorb
@@ -56,7 +56,7 @@ async def open_openai(name: str, **options: Any) -> AsyncGenerator[Model]:
 class OpenAIWire:
     optional = ("temperature", "stop", "seed", "stream_options", *LIMIT_NAMES)
     stop_parameter = "stop"
-    errors = (APIError, json.JSONDecodeError, UnicodeDecodeError)
+    errors = (*LOST, *GARBLED, APIError)
 
     def __init__(self, client: AsyncOpenAI, place: Endpoint) -> None:
         self._client = client
@@ -109,8 +109,10 @@ class OpenAIWire:
                 return lost(self._place, error)
             case APIError():
                 return reported(self._place, error.body or error.message)
-            case _:
+            case json.JSONDecodeError() | UnicodeDecodeError() | RecursionError():
                 return broken(self._place, f"broken JSON ({error})")
+            case _:
+                return lost(self._place, error)
 
     def _limit_name(self, refused: Collection[str]) -> str:
         usual, other = LIMIT_NAMES[::-1] if self._place.is_vendors_own else LIMIT_NAMES

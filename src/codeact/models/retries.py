@@ -82,7 +82,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return seconds
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:  # HTTP dates are in GMT, also where they do not say so
         date = date.replace(tzinfo=UTC)

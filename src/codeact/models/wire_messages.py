@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
 from codeact.types import JSON, Message, Part, Text
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def alternating(messages: Sequence[Message]) -> list[Message]:
@@ -30,9 +33,15 @@ def arguments_object(arguments: str) -> dict[str, JSON]:
     """
     try:
         value = json.loads(arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     return cast("dict[str, JSON]", value) if isinstance(value, dict) else {"unreadable": arguments}
+
+
+def encodable(body: dict[str, JSON]) -> dict[str, JSON]:
+    """The same, with a mark for each lone surrogate: UTF-8 has none, yet what programs print does."""
+    written = json.dumps(body, ensure_ascii=False)
+    return json.loads(SURROGATE.sub("\N{REPLACEMENT CHARACTER}", written)) if SURROGATE.search(written) else body
 
 
 def missing_images(count: int) -> str:
