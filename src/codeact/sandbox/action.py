@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from codeact.events import DisplayShown, Emit, OutputChunk
@@ -30,6 +31,8 @@ _SECOND_TRY = 0.5  # seconds from the first interrupt to the second
 _LAST_RESORT = 1.5  # seconds from the second interrupt to the kill
 _LAST_BREATH = 0.2  # seconds from the end of a worker's channel to the end of the worker
 _MAX_DISPLAYS = 100
+_MAX_FRAMES = 100_000  # of one action, ignored ones included; a worker that says more is stopped
+_REST = 1.0  # seconds for what a dead worker had still said; its children may go on talking in its name
 
 Stop = Literal["timeout", "interrupted"]
 
@@ -52,6 +55,7 @@ class Action:
         self._calls = Calls(wire=worker.wire, tools=tools, limit=limits.tool_calls, clock=self._clock)
         self._stopping = anyio.Event()
         self._begun = False
+        self._frames = 0
         self._report: reports.Report | None = None
         self._room = limits.output  # bytes of displays
         self._takers = (self._taker(self.stdout, "stdout"), self._taker(self.stderr, "stderr"))
@@ -85,7 +89,7 @@ class Action:
                 with anyio.CancelScope() as alive:
                     tasks.start_soon(self._watch_death, alive)
                     await self._read(tasks, pipes)
-                self._read_rest(tasks, pipes)
+                await self._read_rest(tasks, pipes)
                 tasks.cancel_scope.cancel()
             for pipe in pipes:
                 pipe.drain()
@@ -103,6 +107,7 @@ class Action:
     async def _read(self, tasks: TaskGroup, pipes: Sequence[Pipe]) -> None:
         try:
             while self._report is None:
+                await anyio.lowlevel.checkpoint()  # `receive` waits only while nothing has arrived
                 self._take(await self._worker.wire.receive(), tasks, pipes)
         except (WireClosedError, reports.ReportError) as error:
             if isinstance(error, WireClosedError):
@@ -111,15 +116,19 @@ class Action:
             self._worker.signal(signal.SIGKILL)  # a worker that cannot be talked to is of no use
             await anyio.sleep_forever()  # until it is known to be dead
 
-    def _read_rest(self, tasks: TaskGroup, pipes: Sequence[Pipe]) -> None:
+    async def _read_rest(self, tasks: TaskGroup, pipes: Sequence[Pipe]) -> None:
         """What a dead worker had still said."""
-        with contextlib.suppress(WireClosedError, reports.ReportError):
+        with anyio.move_on_after(_REST), contextlib.suppress(WireClosedError, reports.ReportError):
             while self._report is None and not self.broken:
+                await anyio.lowlevel.checkpoint()
                 if (frame := self._worker.wire.receive_nowait()) is None:
                     return
                 self._take(frame, tasks, pipes)
 
     def _take(self, frame: Frame, tasks: TaskGroup, pipes: Sequence[Pipe]) -> None:
+        self._frames += 1
+        if self._frames > _MAX_FRAMES:
+            raise reports.ReportError("frames without end")
         for pipe in pipes:
             pipe.drain()  # what was printed before the frame was sent comes before it
         match frame.kind:

@@ -61,6 +61,13 @@ class Session(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]: ...
 
+    @property
+    def interrupted(self) -> ExecResult | None:
+        """What the last `run` had done when it was cancelled: which tools took effect, whether variables are kept. None
+        when it was not cancelled. For whoever cancels; a session without this knowledge says None.
+        """
+        ...
+
     async def run(self, code: str, *, time_limit: float = 60.0, emit: Emit = ignore) -> ExecResult:
         """Run one action; state stays for the next.
 

@@ -5,8 +5,11 @@ The host decides here, whatever the box has checked: only registered names, only
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import anyio
@@ -21,6 +24,10 @@ from codeact.sandbox.wire import Wire, WireClosedError
 from codeact.types import ToolBox, ToolCall, ToolRecord
 
 _MAX_RECORD = 4_000  # characters of a tool's value as text
+_MAX_KEPT = 64 * 1024  # characters of arguments, and of a value, that one record keeps
+_MAX_ARGUMENTS = 100  # of each kind, that one record keeps
+_MAX_KEPT_ALL = 16 * 1024 * 1024  # the same, of all records of an action
+_MAX_NAME = 200  # characters of the name of a tool that does not exist
 _REFUSALS = 1_000  # calls over the limit that are answered; a loop that ignores so many is stopped
 
 
@@ -33,6 +40,7 @@ class Calls:
         self._limit = limit
         self._clock = clock
         self._asked = 0  # refused ones included
+        self._room = _MAX_KEPT_ALL
         self._open: dict[int, anyio.CancelScope] = {}  # the worker waits for these
 
     def admit(self, frame: Frame) -> reports.Request:
@@ -40,21 +48,25 @@ class Calls:
         self._asked += 1
         if self._asked > self._limit + _REFUSALS:
             raise reports.ReportError("tool calls without end")
-        return reports.call(frame)
+        request = reports.call(frame)
+        if request.call.name in self._names and self._asked <= self._limit:
+            return request
+        return replace(request, call=ToolCall(request.call.name[:_MAX_NAME]))  # it is refused, whatever its arguments
 
     async def serve(self, request: reports.Request) -> None:
         """Run one tool and send its answer. A failure of any kind goes into the agent's code, which asked for it."""
         self._open[request.number] = scope = anyio.CancelScope()
         started = time.monotonic()
         value, error = None, ToolError("the action was stopped before the tool had answered", "InterruptedError")
-        with scope, self._clock.paused():
-            value, error = await self._run(request.call)
-        packer = values.Packer()
+        packed, packer = None, values.Packer()
         try:
+            with scope, self._clock.paused():
+                value, error = await self._run(request.call)
             packed = packer.pack(value, f"the result of {request.call.name}()")
-        except TypeError as problem:
-            packed, value, error = None, None, ToolError(str(problem), "TypeError")
-        self.records.append(_record(request.call, value, error, time.monotonic() - started))
+        except Exception as problem:  # noqa: BLE001 (it cannot cross, or a tool's own class fails when looked at)
+            value, error = None, ToolError(_text(problem), "TypeError")
+        finally:  # also when the action ends first: the tool may have had its effect
+            self.records.append(self._record(request.call, value, error, time.monotonic() - started))
         await self._reply(request.number, packed, packer.blobs, error)
 
     def cancel(self) -> None:
@@ -80,7 +92,7 @@ class Calls:
         except ToolError as error:
             return None, error
         except Exception as error:  # noqa: BLE001 (a host tool; whatever it raises is for the code that called it)
-            return None, ToolError(str(error), type(error).__name__)
+            return None, ToolError(_text(error), type(error).__name__)
 
     async def _reply(self, number: int, packed: Any, blobs: Sequence[Blob], error: ToolError | None) -> None:
         body = {"value": packed} if error is None else {"error": {"name": error.name, "message": str(error)}}
@@ -92,14 +104,39 @@ class Calls:
             pass
         self._open.pop(number, None)
 
+    def _record(self, call: ToolCall, value: Any, error: ToolError | None, duration: float) -> ToolRecord:
+        return ToolRecord(
+            name=call.name,
+            args=[self._kept(item) for item in call.args[:_MAX_ARGUMENTS]],
+            kwargs={key[:_MAX_NAME]: self._kept(item) for key, item in islice(call.kwargs.items(), _MAX_ARGUMENTS)},
+            value=self._kept(value),
+            text=cut(value if isinstance(value, str) else _text(value, repr), _MAX_RECORD) if error is None else "",
+            error=None if error is None else f"{error.name}: {error}",
+            duration=duration,
+        )
 
-def _record(call: ToolCall, value: Any, error: ToolError | None, duration: float) -> ToolRecord:
-    return ToolRecord(
-        name=call.name,
-        args=[values.to_json(item) for item in call.args],
-        kwargs={key: values.to_json(item) for key, item in call.kwargs.items()},
-        value=values.to_json(value),
-        text=cut(value if isinstance(value, str) else repr(value), _MAX_RECORD) if error is None else "",
-        error=None if error is None else f"{error.name}: {error}",
-        duration=duration,
-    )
+    def _kept(self, value: Any) -> Any:
+        """A value for the record, or a line that says how much was left out. An agent's code chooses how much comes."""
+        try:
+            data = values.to_json(value)
+            size = len(data) if isinstance(data, str) else len(json.dumps(data))
+        except Exception as problem:  # noqa: BLE001 (a tool's own class; what it answers is its affair)
+            return f"… not recorded: {_text(problem)[:_MAX_NAME]} …"
+        most = min(_MAX_KEPT, self._room)
+        if size > most:
+            data = (
+                cut(data, most // 2)
+                if isinstance(data, str) and most == _MAX_KEPT
+                else f"… {size:,} characters left out …"
+            )
+            size = len(data)
+        self._room = max(0, self._room - size)
+        return data
+
+
+def _text(value: Any, form: Callable[[Any], str] = str) -> str:
+    """A value as text, also when it cannot say it itself."""
+    try:
+        return form(value)
+    except Exception as error:  # noqa: BLE001 (a tool's own class, or an int of too many digits)
+        return f"<{type(value).__name__} without text: {type(error).__name__}>"

@@ -48,6 +48,12 @@ def died(why: Stop | None, status: int | None, *, broken: str, starved: bool, se
     return ExecError(kind="crashed", name=name, message=f"The interpreter crashed ({name}). {_LOST}")
 
 
+def not_restarted(reason: str) -> ExecError:
+    """The error of an action after which there can be no other."""
+    text = f"The interpreter ended and could not be started again ({reason}). The session is over."
+    return ExecError(kind="crashed", name="ProcessError", message=text)
+
+
 def died_between(status: int | None) -> ExecError:
     """The error of an action that found no interpreter to run in."""
     before = died(None, status, broken="", starved=False, seconds=0)

@@ -6,7 +6,8 @@ Checked here: that fields are there and of the right type and size. Whether the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ _KINDS: dict[str, ErrorKind] = {
 _MAX_TEXT = 1_000_200  # characters of a value or an answer: what a worker sends at most
 _MAX_ERROR = 32_000  # characters of an error's texts
 _MAX_BUNDLE = 32  # MIME types of one display
+_MAX_NAME = 255  # characters of a MIME type or a file name
 
 
 class ReportError(Exception):
@@ -48,6 +50,16 @@ class Request:
     call: ToolCall
 
 
+@contextlib.contextmanager
+def _bounded() -> Generator[None]:
+    """Around the reading of a frame: one that takes too much memory or depth is nonsense like any other."""
+    try:
+        yield
+    except (MemoryError, RecursionError) as error:
+        raise ReportError(f"a frame that is too much to read ({type(error).__name__})") from None
+
+
+@_bounded()
 def result(frame: Frame) -> Report:
     """Raises `ReportError`."""
     body = frame.body
@@ -60,6 +72,7 @@ def result(frame: Frame) -> Report:
     )
 
 
+@_bounded()
 def display(frame: Frame) -> Display:
     """Raises `ReportError`."""
     texts, binary = frame.body.get("texts"), frame.body.get("binary")
@@ -69,11 +82,17 @@ def display(frame: Frame) -> Display:
     parts = {**cast("dict[str, Any]", texts), **dict(zip(map(str, names), map(bytes, frame.blobs), strict=False))}
     if len(parts) > _MAX_BUNDLE or len(names) != len(frame.blobs):
         raise ReportError("a display of too many parts")
+    if not all(isinstance(name, str) for name in names) or any(len(mime) > _MAX_NAME for mime in parts):
+        raise ReportError("a display with a part that has no proper name")
     if not all(isinstance(part, str | bytes) for part in parts.values()):
         raise ReportError("a display with a part that is neither text nor bytes")
-    return Display(data=parts, name=_optional_text(frame.body, "name"))
+    name = _optional_text(frame.body, "name")
+    if name is not None and len(name) > _MAX_NAME:
+        raise ReportError("a display of a file with too long a name")
+    return Display(data=parts, name=name)
 
 
+@_bounded()
 def call(frame: Frame) -> Request:
     """Raises `ReportError`."""
     args, kwargs = frame.body.get("args"), frame.body.get("kwargs")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from codeact.errors import IsolationError, SandboxError, SessionClosedError, TransferError, UnsupportedError
 from codeact.events import Emit, ignore
@@ -30,8 +31,9 @@ from codeact.sandbox.wire import RefusalError, Wire, WireClosedError
 from codeact.sandbox.worker import Worker
 from codeact.types import BoxInfo, ExecResult, State, ToolBox
 
-_LONG = 20_000  # bytes of output from which the whole is kept in the workspace too
-_ANSWER = 5.0  # seconds for a worker to list its variables
+_LONG = 3_950  # characters of output and value from which the whole is kept too: what a model sees, less labels
+_ANSWER = 5.0  # seconds for a worker to list its variables; then it is interrupted
+_LAST_ANSWER = 2.0  # seconds more, until it is replaced
 _START = 30.0  # seconds for a worker to be ready
 
 
@@ -49,6 +51,8 @@ class BoxSession:
         self._numbers = itertools.count(1)
         self._worker: Worker | None = None
         self._action: Action | None = None
+        self._interrupted: ExecResult | None = None
+        self._late = Kept(limits.output)  # output of background work, since the last action
         self._closed = False
         self._memory_kills = 0  # on the whole machine, when the worker was started
 
@@ -93,7 +97,7 @@ class BoxSession:
     async def run(self, code: str, *, time_limit: float = 60.0, emit: Emit = ignore) -> ExecResult:
         async with self._turn:
             worker = self._check_open()
-            late = self._late_output()
+            late, self._interrupted = self._late_output(), None
             number = next(self._numbers)
             if worker.dead:
                 status = await self._replace()
@@ -110,24 +114,36 @@ class BoxSession:
     async def _execute(self, action: Action, code: str) -> ExecResult:
         started = time.monotonic()
         try:
-            report = await action.attend(self._pipes, code)
+            report = await self._attend(action, code)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
                 action.stop("interrupted")
-                if await action.attend(self._pipes, code) is None:
-                    await self._replace()
+                report = await self._attend(action, code)
+                self._interrupted = await self._result(action, report, time.monotonic() - started)
             raise
-        duration = time.monotonic() - started
+        return await self._result(action, report, time.monotonic() - started)
+
+    async def _attend(self, action: Action, code: str) -> reports.Report | None:
+        try:
+            return await action.attend(self._pipes, code)
+        except (Exception, BaseExceptionGroup):  # of the host's own: `emit` has raised, say
+            with anyio.CancelScope(shield=True):
+                await self._replace()  # nobody watches the code that still runs
+            raise
+
+    async def _result(self, action: Action, report: reports.Report | None, duration: float) -> ExecResult:
         if report is None:
             starved = endings.memory_kills() > self._memory_kills
-            status = await self._replace()
-            error, state = (
-                endings.died(action.stopped, status, broken=action.broken, starved=starved, seconds=duration),
-                "lost",
-            )
+            try:
+                status = await self._replace()
+                error = endings.died(action.stopped, status, broken=action.broken, starved=starved, seconds=duration)
+            except RefusalError as problem:  # the session's first process is there, but can do no more
+                self._forget_worker()
+                error = endings.not_restarted(str(problem))
+            state: State = "lost"
             report = reports.Report(number=action.number, value=None, error=error, answer=None)
         else:
-            state: State = "kept"
+            state = "kept"
             report = replace(report, error=endings.stopped(action.stopped, report.error, seconds=duration))
         return ExecResult(
             stdout=action.stdout.text,
@@ -138,10 +154,14 @@ class BoxSession:
             answer=report.answer,
             tool_calls=tuple(action.records),
             dropped=action.stdout.dropped + action.stderr.dropped + action.dropped,
-            overflow=await self._keep_whole(action),
+            overflow=await self._keep_whole(action, report.value or ""),
             state=state,
             duration=duration,
         )
+
+    @property
+    def interrupted(self) -> ExecResult | None:
+        return self._interrupted
 
     async def interrupt(self) -> None:
         if self._action is not None:
@@ -155,15 +175,20 @@ class BoxSession:
     async def variables(self) -> Sequence[Variable]:
         async with self._turn:
             worker = self._check_open()
-            try:
-                with anyio.fail_after(_ANSWER):
-                    await worker.wire.send(Frame("variables"))
-                    while (frame := await worker.wire.receive()).kind != "variables":
-                        pass  # a display of a background thread, say
-                    return reports.variables(frame)
-            except (TimeoutError, WireClosedError, reports.ReportError) as error:
+            found: Sequence[Variable] | Exception = SandboxError("without an answer")
+            with contextlib.ExitStack() as stack:
+                for pipe in self._pipes:
+                    stack.enter_context(pipe.into(self._late.add))
+                async with anyio.create_task_group() as tasks:
+                    for pipe in self._pipes:
+                        tasks.start_soon(pipe.pump)  # or a background thread that prints would block the worker
+                    tasks.start_soon(_hurry, worker)
+                    found = await _ask_variables(worker)
+                    tasks.cancel_scope.cancel()
+            if isinstance(found, Exception):
                 await self._replace()
-                raise SandboxError(f"the interpreter could not list its variables ({error}) and was replaced") from None
+                raise SandboxError(f"the interpreter could not list its variables ({found}) and was replaced")
+            return found
 
     async def put(self, path: str, data: bytes | Path) -> None:
         self._check_open()
@@ -205,7 +230,7 @@ class BoxSession:
         return self._worker
 
     def _late_output(self) -> str:
-        late = Kept(self._limits.output)
+        late, self._late = self._late, Kept(self._limits.output)
         for pipe in self._pipes:
             with pipe.into(late.add):
                 pipe.drain()
@@ -252,11 +277,13 @@ class BoxSession:
             self._worker.close()
             self._worker = None
 
-    async def _keep_whole(self, action: Action) -> str | None:
-        if action.stdout.size + action.stderr.size <= _LONG:
+    async def _keep_whole(self, action: Action, value: str) -> str | None:
+        stdout, stderr = action.stdout.text, action.stderr.text
+        if len(stdout) + len(stderr) + len(value) <= _LONG:
             return None
         path = f".codeact/output-{action.number}.txt"
-        text = action.stdout.text + (f"\n--- standard error ---\n{action.stderr.text}" if action.stderr.size else "")
+        text = stdout + (f"\n--- standard error ---\n{stderr}" if stderr else "")
+        text += f"\n--- last value ---\n{value}" if value else ""
         with contextlib.suppress(TransferError):  # no room; the result still has what it has
             await self.put(path, text.encode("utf-8", "replace"))
             return path
@@ -267,6 +294,23 @@ class BoxSession:
             return (await self._control.ask(frame, answer=answer))[0]
         except RefusalError as refusal:
             raise TransferError(str(refusal)) from None
+
+
+async def _ask_variables(worker: Worker) -> Sequence[Variable] | Exception:
+    """The variables, or why the worker did not tell: an exception that left a task group would come as a group."""
+    try:
+        with anyio.fail_after(_ANSWER + _LAST_ANSWER):
+            await worker.wire.send(Frame("variables"))
+            while (frame := await worker.wire.receive()).kind != "variables":
+                await anyio.lowlevel.checkpoint()  # a display of a background thread, say, or any number of them
+            return reports.variables(frame)
+    except (TimeoutError, WireClosedError, reports.ReportError) as error:
+        return error
+
+
+async def _hurry(worker: Worker) -> None:
+    await anyio.sleep(_ANSWER)
+    worker.signal(signal.SIGINT)  # it answers with what it has until then
 
 
 async def _chunks(data: bytes | Path, most: int) -> AsyncIterator[bytes]:

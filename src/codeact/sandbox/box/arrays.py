@@ -67,7 +67,9 @@ def read(reader: Reader, data: dict[str, JSON]) -> np.ndarray[Any, Any]:
     buffer = reader.blob(data["b"])
     if len(buffer) != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{len(buffer)} bytes are not an array of shape {tuple(shape)} of {dtype}")
-    if dtype.itemsize == 0 or not len(buffer):
+    if dtype.itemsize == 0 and math.prod(shape) > 0:  # any number of items from no bytes
+        raise ValueError(f"items without a size: {dtype}")
+    if not len(buffer):
         return np.zeros(shape, dtype)
     return np.frombuffer(buffer, dtype).reshape(shape).copy()  # a copy, because the buffer is read-only
 

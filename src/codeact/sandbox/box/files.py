@@ -15,6 +15,8 @@ from typing import Any
 
 CHUNK = 4 * 1024 * 1024  # bytes in one request
 _MAX_LISTED = 10_000
+_MAX_DEPTH = 100  # folders inside each other; `os.fwalk` calls itself for each
+_MAX_TEXT = 2_000_000  # characters of all paths; escaped, they have to fit into one frame
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -58,16 +60,22 @@ def read(workspace: str, path: str, offset: int) -> tuple[int, bytes]:
 
 
 def listing(workspace: str) -> list[list[Any]]:
-    """[path, size, time of change] of the regular files, sorted; hidden ones (a leading dot) are left out."""
-    found = list[list[Any]]()
+    """[path, size, time of change] of the regular files, sorted. Left out: hidden ones (a leading dot), and what is
+    more than 10,000 files, 100 folders deep or 2 million characters of paths.
+    """
+    found, room = list[list[Any]](), _MAX_TEXT
     for folder, folders, names, fd in os.fwalk(workspace):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if folder.count("/") - workspace.count("/") >= _MAX_DEPTH:
+            folders.clear()
         for name in sorted(names):
             with contextlib.suppress(OSError):  # gone since it was listed
                 info = os.stat(name, dir_fd=fd, follow_symlinks=False)
                 if stat.S_ISREG(info.st_mode) and not name.startswith("."):
-                    found.append([os.path.relpath(os.path.join(folder, name), workspace), info.st_size, info.st_mtime])  # noqa: PTH118
-            if len(found) >= _MAX_LISTED:
+                    path = os.path.relpath(os.path.join(folder, name), workspace)  # noqa: PTH118
+                    found.append([path, info.st_size, info.st_mtime])
+                    room -= len(path)
+            if len(found) >= _MAX_LISTED or room < 0:
                 return found
     return found
 

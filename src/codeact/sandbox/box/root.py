@@ -7,7 +7,9 @@ those are readable inside.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -79,9 +81,10 @@ def _plan(trees: Iterable[Path]) -> dict[Path, Path]:
     """
     system = {Path(tree): Path(tree) for tree in _SYSTEM}
     wanted = {path: tree.resolve() for tree in trees for path in (tree, tree.resolve())}
-    if wide := _TOO_WIDE.intersection(wanted):
+    if wide := [path for path in wanted if too_wide(path, _own_home())]:
         raise OSError(
-            f"{str(min(wide))!r} holds the interpreter but is too wide to be shown in a box; use a virtual environment"
+            f"{str(min(wide))!r} holds the interpreter but is too wide to be shown in a box; "
+            "use a virtual environment in a folder of its own, such as .venv in the project"
         )
     plan = dict[Path, Path]()
     for target, source in sorted({**wanted, **system}.items(), key=lambda pair: len(pair[0].parts)):
@@ -89,6 +92,21 @@ def _plan(trees: Iterable[Path]) -> dict[Path, Path]:
             plan[target] = source
     etc = {Path("/etc") / name: Path("/etc", name).resolve() for name in _ETC}
     return {**plan, **etc}
+
+
+def too_wide(path: Path, home: Path | None) -> bool:
+    """Whether a folder holds what no box may see: somebody's home, or a folder of the system that mixes everything."""
+    if path in _TOO_WIDE or path.parent == Path("/home"):
+        return True
+    if home is None or any(home.is_relative_to(tree) for tree in _SYSTEM):  # a service's, which is no secret
+        return False
+    return home.is_relative_to(path)
+
+
+def _own_home() -> Path | None:
+    with contextlib.suppress(KeyError):  # a user without an entry, in a container
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    return None
 
 
 def _step_aside() -> None:

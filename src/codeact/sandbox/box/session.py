@@ -93,7 +93,12 @@ class _Session:
             reply, fds = Frame("refused", {"reason": str(error)}), ()
         except OSError as error:  # no more processes or descriptors, most likely
             reply, fds = Frame("failed", {"reason": str(error)}), ()
-        self._channel.send(reply, fds)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the session must outlive it)
+            reply, fds = Frame("failed", {"reason": f"{type(error).__name__}: {error}"}), ()
+        try:
+            self._channel.send(reply, fds)
+        except ValueError as error:  # too large for one message
+            self._channel.send(Frame("failed", {"reason": str(error)}))
         for fd in fds:
             os.close(fd)
 

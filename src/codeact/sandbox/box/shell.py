@@ -92,10 +92,13 @@ class Shell(InteractiveShell):
         result = self.run_cell(code, store_history=True)
         return self.last_value, self.trouble or result.error_before_exec or result.error_in_exec
 
-    def give(self, names: Mapping[str, Any]) -> None:
-        """Put names into the agent's namespace that are not of its making and do not count as its variables."""
-        self.user_ns.update(names)
+    def give_missing(self, names: Mapping[str, Any]) -> None:
+        """Put names into the agent's namespace that are not of its making and do not count as its variables, except
+        those that it has taken for its own.
+        """
         self.user_ns_hidden.update(names)
+        for name, value in names.items():
+            self.user_ns.setdefault(name, value)
 
     def variables(self) -> list[list[Any]]:
         """What the agent has made; see `variables.describe`."""

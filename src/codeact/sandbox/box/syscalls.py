@@ -1,9 +1,10 @@
 """The seccomp filter of a worker: which system calls an agent's code may not make.
 
-A deny list. Covers: new namespaces and mounts, tracing and memory of other processes, kernel interfaces with a history
-of holes (bpf, io_uring, userfaultfd, perf, keyrings, …), time and machine settings, socket families other than local,
-internet and route, foreign and x32 system call tables. Does not cover: system calls newer than the list, and what the
-permitted ones can do; that is for the namespaces, Landlock and the kernel's own checks.
+A deny list. Covers: new namespaces and mounts, tracing and memory of other processes, limits and priority of pid 1,
+kernel interfaces with a history of holes (bpf, io_uring, userfaultfd, perf, keyrings, …), time and machine settings,
+socket families other than local, internet and route, foreign and x32 system call tables. Does not cover: system calls
+newer than the list, and what the permitted ones can do; that is for the namespaces, Landlock and the kernel's own
+checks.
 """
 
 from __future__ import annotations
@@ -92,7 +93,12 @@ _REFUSED = [
     "vmsplice",
     "mknod",
     "mknodat",
+    "inotify_init",  # counted per user of the host, whom all sessions of a server share
+    "inotify_init1",
 ]
+_OF_A_PROCESS = ("prlimit64", "sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity")
+_OF_A_GROUP = {"setpriority": (1, 2), "ioprio_set": (2, 3)}  # with the numbers for a process group and for a user
+_INIT = 1  # the session's own: it has the same uid, so the kernel would allow it
 _NEW_NAMESPACES = (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
 _FAMILIES = (1, 2, 10, 16)  # local, IPv4, IPv6, route and its kin (what getifaddrs asks)
 _FAKE_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into a terminal
@@ -112,6 +118,12 @@ def program(*, sockets: bool = True) -> bytes:
     filter_.errno("clone3", errno.ENOSYS)  # its flags are in memory, out of sight; glibc falls back to clone
     for flag in _NEW_NAMESPACES:
         filter_.errno("clone", errno.EPERM, args=[(0, CmpOp.MASKED_EQ, flag, flag)])
+    for name in _known(_OF_A_PROCESS):
+        filter_.errno(name, errno.EPERM, args=[(0, CmpOp.MASKED_EQ, _INIT, _LOW)])
+    for name, groups in _OF_A_GROUP.items():
+        filter_.errno(name, errno.EPERM, args=[(1, CmpOp.MASKED_EQ, _INIT, _LOW)])
+        for group in groups:
+            filter_.errno(name, errno.EPERM, args=[(0, CmpOp.MASKED_EQ, group, _LOW)])
     for request in _FAKE_INPUT:
         filter_.errno("ioctl", errno.EPERM, args=[(1, CmpOp.MASKED_EQ, request, _LOW)])
     for family in _FAMILIES if sockets else ():

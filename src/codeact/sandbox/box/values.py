@@ -147,13 +147,15 @@ def from_json(data: JSON) -> Any:
     return Reader().unpack(data)
 
 
-def plain(data: JSON) -> bool:
+def plain(data: JSON, depth: int = 0) -> bool:
     """Whether a packed value is ordinary JSON, with no tag of ours in it."""
+    if depth > MAX_DEPTH:  # `pack` writes nothing that is deeper
+        return False
     match data:
         case list():
-            return all(map(plain, cast("list[JSON]", data)))
+            return all(plain(item, depth + 1) for item in cast("list[JSON]", data))
         case dict():
-            return "$" not in data and all(map(plain, cast("dict[str, JSON]", data).values()))
+            return "$" not in data and all(plain(item, depth + 1) for item in cast("dict[str, JSON]", data).values())
         case _:
             return True
 

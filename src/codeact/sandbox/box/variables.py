@@ -4,6 +4,7 @@ hold.
 
 from __future__ import annotations
 
+import contextlib
 import reprlib
 import sys
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any, cast
 
 _MAX_NAMES = 1_000
 _MAX_PREVIEW = 80  # characters
+_MAX_SIZE = 2**63
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = _MAX_PREVIEW
@@ -21,26 +23,32 @@ _short.maxlevel = 3
 
 def describe(namespace: Mapping[str, Any], hidden: Mapping[str, Any]) -> list[list[Any]]:
     """[name, type, shape, size, preview] of what the agent has made; modules and names with a leading underscore are
-    left out.
+    left out. An interrupt ends the list where it is.
     """
     found = list[list[Any]]()
-    for name, value in list(namespace.items()):
-        ours = name in hidden and hidden[name] is value
-        if ours or name.startswith("_") or isinstance(value, ModuleType):
-            continue
-        preview = _guarded(lambda value=value: _preview(value), "")
-        found.append(
-            [name, type(value).__name__, _guarded(lambda value=value: _shape(value), ""), _size(value), preview]
-        )
-        if len(found) == _MAX_NAMES:
-            break
+    with contextlib.suppress(KeyboardInterrupt):
+        for name, value in list(namespace.items()):
+            ours = name in hidden and hidden[name] is value
+            # Not `isinstance`: that asks the value's own `__class__`.
+            if ours or type(name) is not str or name.startswith("_") or issubclass(type(value), ModuleType):
+                continue
+            found.append(_row(name, value))
+            if len(found) == _MAX_NAMES:
+                break
     return found
+
+
+def _row(name: str, value: Any) -> list[Any]:
+    kind = _guarded(lambda: str(type(value).__name__), "?")
+    return [name, kind, _guarded(lambda: _shape(value), ""), _size(value), _guarded(lambda: _preview(value), "")]
 
 
 def _guarded(ask: Callable[[], str], otherwise: str) -> str:
     try:
         return ask()
-    except Exception:  # noqa: BLE001 (an agent's class answers)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 (an agent's class answers)
         return otherwise
 
 
@@ -56,8 +64,11 @@ def _shape(value: Any) -> str:
 
 def _size(value: Any) -> int:
     try:
-        return int(getattr(value, "nbytes", None) or sys.getsizeof(value))
-    except Exception:  # noqa: BLE001 (an agent's class answers)
+        size = int(getattr(value, "nbytes", None) or sys.getsizeof(value))
+        return size if 0 <= size < _MAX_SIZE else 0
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 (an agent's class answers)
         return 0
 
 

@@ -24,7 +24,7 @@ from .frames import Frame
 from .link import Interrupts, Link
 from .output import Streams
 from .stubs import ToolError, make_stub
-from .tracebacks import cut, describe
+from .tracebacks import Problem, cut, describe
 from .values import Packer, plain
 
 _MAX_TEXT = 1_000_000  # characters of a value or an answer
@@ -72,6 +72,7 @@ class _Worker:
         self._shell = shell.Shell.instance()
         self._shell.show, self._shell.flush = self._show, streams.flush
         shell.end_figures(self._shell)  # tells the backend where to show
+        self._given = dict[str, Any]()  # names that are not of the agent's making
         self._answer: dict[str, Any] | None = None
         self._figures = 0
 
@@ -85,19 +86,27 @@ class _Worker:
                 case "run":
                     self._run(frame.body["code"], frame.body["number"])
                 case "variables":
-                    self.link.send("variables", {"variables": self._shell.variables()})
+                    self.link.send("variables", {"variables": self._variables()})
                 case _:
                     pass
 
+    def _variables(self) -> list[list[Any]]:
+        try:
+            with self._interrupts.running():
+                return self._shell.variables()
+        except BaseException:  # noqa: BLE001 (an interrupt before the first)
+            return []
+
     def _start(self, body: Mapping[str, Any]) -> None:
         stubs = {spec["name"]: make_stub(spec, self.link.call) for spec in body["tools"]}
-        self._shell.give({**stubs, "final_answer": self._final_answer, "ToolError": ToolError})
+        self._given = {**stubs, "final_answer": self._final_answer, "ToolError": ToolError}
         if stubs:
-            self._shell.give(awaiting.NAMES)
+            self._given |= awaiting.NAMES
             self._shell.ast_transformers.append(awaiting.Awaiting())
 
     def _run(self, code: str, number: int) -> None:
         self._answer = None
+        self._shell.give_missing(self._given)  # after `%reset` or `del`, say
         self.link.in_action = True
         value, error = self._guarded_run(code, number)
         self.link.in_action = False
@@ -106,7 +115,7 @@ class _Worker:
         self._streams.flush()
         body: dict[str, Any] = {"number": number, "value": None if value is None else cut(value, _MAX_TEXT)}
         if error is not None and not isinstance(error, FinalAnswer):
-            body["error"] = {"kind": _kind(error), **describe(error, f"<action {number}>", self._workspace).as_json()}
+            body["error"] = {"kind": _kind(error), **self._problem(error, number).as_json()}
         try:
             self.link.send("result", {**body, "answer": self._answer})
         except ValueError:  # the answer is too large for one message; its text is not
@@ -123,6 +132,15 @@ class _Worker:
             return (None if bundle is None else str(bundle.get("text/plain", ""))), error
         except BaseException as error:  # noqa: BLE001 (an interrupt, or IPython stumbling over what the code did to it)
             return None, error
+
+    def _problem(self, error: BaseException, number: int) -> Problem:
+        try:
+            with self._interrupts.running():  # its text is made by an agent's code, which may take for ever
+                return describe(error, f"<action {number}>", self._workspace)
+        except BaseException as trouble:  # noqa: BLE001 (see above)
+            text = f"(its text could not be made: {type(trouble).__name__})"
+            name = type(error).__name__
+            return Problem(name=name, message=text, traceback=f"{name}: {text}", line=None)
 
     def _final_answer(self, value: Any = None) -> None:
         """Give the final answer of the task, and stop."""
