@@ -1,4 +1,4 @@
-"""How fast is a sandbox? Prints medians, and ratios against a plain `python` process that does the same.
+"""How fast is a sandbox? Prints medians, and ratios against what starting a plain `python` with the same imports costs.
 
 python benchmarks/sandbox.py [local|subprocess] [rounds]
 """
@@ -87,7 +87,7 @@ def plain(code: str) -> float:
 def report(name: str, found: dict[str, float], reference: float) -> None:
     lines = [f"{name}; a fresh python with the same imports takes {reference:,.0f} ms", ""]
     for what, milliseconds in found.items():
-        lines.append(f"{what:34}{milliseconds:12,.3f} ms{reference / milliseconds:12,.1f} x faster than a fresh python")
+        lines.append(f"{what:34}{milliseconds:12,.3f} ms{milliseconds / reference:14.4f} of it")
     sys.stdout.write("\n".join([*lines, ""]))
 
 
