@@ -78,6 +78,11 @@ class Hands:
         Raises:
             ToolError: the tool failed, or the call was not approved.
         """
+        value, _ = await self._make(call)
+        return value
+
+    async def _make(self, call: ToolCall) -> tuple[object, ToolRecord]:
+        """One call with its events: the value for whoever called, and the record of it."""
         self.emit(ToolCalled(call))
         started = time.monotonic()
         try:
@@ -85,12 +90,12 @@ class Hands:
                 refusal = await self._refusal(call) if self.approve else "refused: nobody is there to approve it"
                 if refusal:
                     raise ToolError(f"the call of {call.name}() was {refusal}", name="PermissionError")
-            value = await _data_of(self.tools, call)
+            value, record = await _run_tool(self.tools, call, started)
         except ToolError as error:
             self.emit(ToolReturned(_failed(call, started, error)))
             raise
-        self.emit(ToolReturned(_returned(call, started, value)))
-        return value
+        self.emit(ToolReturned(record))
+        return value, record
 
     def unfinished(self) -> Result | None:
         """What an action that was cancelled had done by then; None when that is nothing, or not known."""
@@ -108,7 +113,8 @@ class Hands:
         try:
             if refusal:
                 raise ToolError(refusal, name="PermissionError")
-            return _returned(call, started, await self.call(call))
+            _, record = await self._make(call)
+            return record
         except ToolError as error:
             return _failed(call, started, error)
 
@@ -153,20 +159,19 @@ class Relay:
             self.current = before
 
 
-async def _data_of(tools: ToolBox, call: ToolCall) -> object:
-    """Run one tool of anybody's `ToolBox` and make sure that what it gives is data.
+async def _run_tool(tools: ToolBox, call: ToolCall, started: float) -> tuple[object, ToolRecord]:
+    """Run one tool of anybody's `ToolBox`; encoding its value for the record also makes sure that it is data.
 
     Raises:
         ToolError: it failed, in whatever way, or gave something that lives in the host only.
     """
     try:
         value = await tools.call(call)
-        to_json(value)
+        return value, _returned(call, started, value)
     except ToolError:
         raise
     except Exception as error:  # a tool is other people's code; what it does wrong is for the model to see
         raise ToolError(str(error), name=type(error).__name__) from error
-    return value
 
 
 def _returned(call: ToolCall, started: float, value: object) -> ToolRecord:

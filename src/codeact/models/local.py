@@ -13,18 +13,16 @@ from typing import Any
 
 import anyio
 from anyio import to_thread
-from openai import AsyncOpenAI
 
 from codeact.errors import BadResponseError, ConnectionLostError, MissingExtraError, ModelError, SetupError, UsageError
 from codeact.events import Emit, ignore
 from codeact.models.base import Model
 from codeact.models.cores import physical_cores
-from codeact.models.endpoint import EndpointOptions, Vendor, endpoint, http_client
+from codeact.models.endpoint import EndpointOptions, Vendor, endpoint
 from codeact.models.gguf import read_gguf
-from codeact.models.hosted import HostedModel
 from codeact.models.llama_process import LlamaProcess, run_llama
 from codeact.models.llama_server import LlamaSettings
-from codeact.models.openai import OpenAIWire
+from codeact.models.openai import open_endpoint
 from codeact.models.retries import RetryPolicy
 from codeact.models.store import Store, default_root
 from codeact.models.weights import Report, unheard
@@ -177,17 +175,8 @@ async def _run(name: str, settings: LlamaSettings, options: LocalOptions) -> Asy
                 headers={"connection": "close"},  # an idle connection takes one of its few threads, for 5 seconds
             ),
         )
-        connections = http_client(place)
-        client = AsyncOpenAI(
-            api_key=place.api_key,
-            base_url=place.url,
-            timeout=connections.timeout,
-            max_retries=0,
-            default_headers=place.options.headers,
-            http_client=connections,
-        )
-        async with client:
-            yield _Running(process, HostedModel(OpenAIWire(client, place), place))
+        async with open_endpoint(place) as model:
+            yield _Running(process, model)
 
 
 async def _find(name: str, store: Store, pull: bool, progress: Report) -> Path:

@@ -39,7 +39,13 @@ async def open_openai(name: str, **options: Any) -> AsyncGenerator[Model]:
         UsageError: an option is wrong.
         SetupError: the key is missing.
     """
-    place = endpoint(OPENAI, name, read_options(OPENAI, {"temperature": 0.0, **options}))
+    async with open_endpoint(endpoint(OPENAI, name, read_options(OPENAI, {"temperature": 0.0, **options}))) as model:
+        yield model
+
+
+@asynccontextmanager
+async def open_endpoint(place: Endpoint) -> AsyncGenerator[HostedModel]:
+    """Speak to whatever serves OpenAI's protocol at this place."""
     connections = http_client(place)
     client = AsyncOpenAI(
         api_key=place.api_key,
