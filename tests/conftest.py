@@ -3,12 +3,18 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from codeact.sandbox.local import LocalSandbox
 
 from .model_fixtures import qwen, smollm2, weights_store
 
 __all__ = ["qwen", "smollm2", "weights_store"]  # fixtures, for every folder
+
+# The same examples in every run, at any speed: a gate that is red for no reason is worse than none. `make fuzz` looks
+# for new ones.
+settings.register_profile("gate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gate")
 
 
 @pytest.fixture(scope="session")

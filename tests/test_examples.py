@@ -18,6 +18,11 @@ EXPECTED = {
     "06_mcp_tools.py": ["temperature(", "Cairo, 31.5 degrees"],
     "07_records.py": ["lines: ['trajectory', 'step', 'step', 'outcome']", "notebook cells:"],
     "08_approval_and_checks.py": ["only to colleagues", "say please", "please check your inbox"],
+    "09_branches.py": [
+        "best of 4: fit = np.polynomial.Polynomial.fit(x, y, 9)",
+        "undone: (200,) []",
+        "crash: restored (200,)",
+    ],
 }
 REAL_MODEL = {"01_first_agent.py"}
 

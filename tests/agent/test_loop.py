@@ -335,16 +335,25 @@ async def test_undo_and_reset() -> None:
         await conversation.send("one")
         before = list(conversation.messages)
         await conversation.send("two")
-        restored = await conversation.undo()
+        assert await conversation.undo()
         assert conversation.messages == before
         result = await conversation.send("which?")
-        assert ("1" if restored else "2") in observations(result)[0]
+        assert "1" in observations(result)[0]
         await conversation.reset()
         assert [message.role for message in conversation.messages] == ["system"]
         assert "False" in observations(await conversation.send("is x there?"))[0]
         await conversation.reset()
         with pytest.raises(UsageError, match="nothing to undo"):
             await conversation.undo()
+
+
+async def test_undo_says_when_the_state_could_not_be_kept() -> None:
+    thread = "import threading; e = threading.Event(); threading.Thread(target=e.wait, daemon=True).start(); x = 1"
+    async with agent(code(thread), "ok", code("x = 2"), "ok", code("print(x)"), "done").open() as conversation:
+        await conversation.send("one")
+        await conversation.send("two")
+        assert not await conversation.undo()
+        assert "2" in observations(await conversation.send("which?"))[0]
 
 
 async def test_the_stream_ends_with_finished_and_can_be_left_early() -> None:

@@ -137,10 +137,10 @@ def test_what_holds_for_one_provider_is_not_told_to_another(codeact: Codeact) ->
 
 
 def test_what_undo_says_is_what_it_does(codeact: Codeact) -> None:
-    """The local sandbox has no checkpoints, and without code there is nothing but the talk."""
-    done = codeact("chat", "-m", codeact.script(SET, "Set."), input="Set x.\n/undo\n/vars\n/help\n")
-    assert "the last message is taken back; variables and files stay as they are" in " ".join(done.stdout.split())
-    assert "x     int" in done.stdout
+    """With code the state goes back too; without there is nothing but the talk."""
+    done = codeact("chat", "-m", codeact.script(SET, "Set."), input="Set x.\n/vars\n/undo\n/vars\n/help\n")
+    assert "taken back, and variables and files are as they were before it" in " ".join(done.stdout.split())
+    assert done.stdout.count("x     int") == 1
     assert "variables and files too where the sandbox has checkpoints" in " ".join(done.stdout.split())
     done = codeact("chat", "-m", codeact.script("One."), "--actions", "json", input="one\n/undo\n")
     assert "» the last message is taken back\n" in done.stdout

@@ -5,9 +5,9 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from codeact.errors import SessionClosedError, TransferError, UnsupportedError, UsageError
+from codeact.errors import SessionClosedError, TransferError, UsageError
 from codeact.events import DisplayShown, Event, OutputChunk
-from codeact.sandbox import Checkpoint, Limits, Sandbox, Session, sandbox
+from codeact.sandbox import Limits, Sandbox, Session, sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -165,10 +165,10 @@ async def test_a_figure_that_cannot_be_drawn_is_reported(session: Session) -> No
         ("import asyncio; await asyncio.sleep(60)", "kept"),
         ("!sleep 60", "kept"),
         ("import threading; threading.Event().wait()", "kept"),
-        ("import signal; signal.signal(signal.SIGINT, lambda *_: None)\nwhile True: pass", "lost"),
-        ("sum(range(10**12))", "lost"),
-        ("import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", "lost"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "lost"),
+        ("import signal; signal.signal(signal.SIGINT, lambda *_: None)\nwhile True: pass", "restored"),
+        ("sum(range(10**12))", "restored"),
+        ("import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", "restored"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "restored"),
     ],
 )
 async def test_a_time_limit_always_returns(session: Session, code: str, state: str) -> None:
@@ -178,9 +178,8 @@ async def test_a_time_limit_always_returns(session: Session, code: str, state: s
         result = await session.run(code, time_limit=0.2)
     assert result.error is not None
     assert (result.error.kind, result.error.name, result.state) == ("timeout", "TimeoutError", state)
-    assert ("Variables are kept" if state == "kept" else "files are kept") in result.error.message
-    after = await session.run("kept")
-    assert after.value == "1" if state == "kept" else after.error is not None
+    assert ("Variables are kept" if state == "kept" else "as they were before") in result.error.message
+    assert (await session.run("kept")).value == "1"
     assert await session.get("file.txt") == b"x"
 
 
@@ -271,19 +270,17 @@ async def test_a_crash_is_reported_and_the_interpreter_restarted(
     await session.run("x = 1; open('f.txt', 'w').write('kept')")
     result = await session.run(f"print('before', flush=True)\n{code}")
     assert result.error is not None
-    assert (result.error.kind, result.error.name, result.state) == (kind, name, "lost")
+    assert (result.error.kind, result.error.name, result.state) == (kind, name, "restored")
     assert result.stdout == "before\n"
     assert (await session.run("open('f.txt').read()")).value == "'kept'"
-    after = await session.run("x")
-    assert after.error is not None
-    assert after.error.name == "NameError"
+    assert (await session.run("x")).value == "1"
 
 
 async def test_a_death_between_actions_is_told_to_the_next(session: Session) -> None:
     await session.run("import os, threading; t = threading.Timer(0.1, os._exit, (5,)); t.start()")
     await anyio.sleep(0.3)
     result = await session.run("1")
-    assert (result.value, result.state) == (None, "lost")
+    assert (result.value, result.state) == (None, "restored")
     assert result.error is not None
     assert "was not run" in result.error.message
     assert (await session.run("1")).value == "1"
@@ -300,7 +297,7 @@ async def test_exit_ends_the_action_only(session: Session) -> None:
 
 async def test_a_fork_that_falls_through_does_not_serve(session: Session) -> None:
     result = await session.run("import os\npid = os.fork()\nprint('parent' if pid else 'child')")
-    assert sorted(result.stdout.split()) in (["child", "parent"], ["parent"])
+    assert result.stdout.replace("child", "").split() == ["parent"]  # the child's may come in the middle, or later
     assert [(await session.run(f"{n}")).value for n in range(3)] == ["0", "1", "2"]
     assert (await session.run("os.waitpid(pid, 0)[1]")).value == "0"
 
@@ -455,13 +452,6 @@ async def test_a_closed_session_says_so(backend: Sandbox) -> None:
         pass
     for use in (session.run("1"), session.get("x"), session.files(), session.reset(), session.variables()):
         with pytest.raises(SessionClosedError):
-            await use
-
-
-async def test_what_is_not_supported_says_so(session: Session) -> None:
-    assert session.capabilities == {"files", "interrupt"}
-    for use in (session.checkpoint(), session.fork(), session.restore(Checkpoint("x"))):
-        with pytest.raises(UnsupportedError):
             await use
 
 

@@ -41,7 +41,7 @@ async def test_a_flood_of_frames_ends(server: Sandbox, flood: str) -> None:
     async with server.open() as session:
         with anyio.fail_after(20):
             result = await session.run(f"{FORGE}data = frame('variables', {{}}) * 2000\n{flood}", time_limit=1)
-            assert (result.state, result.error is not None) == ("lost", True)
+            assert (result.state, result.error is not None) == ("restored", True)
             assert (await session.run("6 * 7")).value == "42"
 
 
@@ -66,7 +66,7 @@ async def test_a_forged_frame_costs_the_worker_and_not_the_host(server: Sandbox,
         code = f"{FORGE}import sys, time\nsys.setrecursionlimit(9000)\ndeep = 0\nfor _ in range(960): deep = [deep]\n"
         result = await session.run(f"{code}send(frame({forged}))\ntime.sleep(9)")
         assert result.error is not None
-        assert (result.error.name, result.state) == ("ProtocolError", "lost")
+        assert (result.error.name, result.state) == ("ProtocolError", "restored")
         assert tools.calls == []
 
 

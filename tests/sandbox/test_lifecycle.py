@@ -261,7 +261,7 @@ def test_an_ordinary_user_gets_the_same_isolation(readable_python: str) -> None:
     assert done.returncode == 0, done.stderr
     uid, values, state, level, not_held = json.loads(done.stdout)
     assert uid == (NOBODY if ids else os.getuid())
-    assert (values, state, level, not_held) == (["2", "1000", "'1'"], "lost", "namespace", [])
+    assert (values, state, level, not_held) == (["2", "1000", "'1'"], "restored", "namespace", [])
 
 
 REFUSED = """

@@ -219,7 +219,7 @@ async def test_forged_frames_kill_the_worker_and_never_the_host(session: Session
     ):
         result = await session.run(f"{find}{attack}\nimport time; time.sleep(20)")
         assert result.error is not None
-        assert (result.error.kind, result.state) == ("crashed", "lost"), attack
+        assert (result.error.kind, result.state) == ("crashed", "restored"), attack
     unknown = await session.run(find + "link.call('nosuch', (), {})")
     assert unknown.error is not None
     assert (unknown.error.name, unknown.state) == ("NameError", "kept")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from codeact.agent.checks import Check
 from codeact.agent.execute import Approve, Hands, Relay
 from codeact.agent.loop import Run
 from codeact.agent.result import RunResult
-from codeact.errors import UsageError
+from codeact.errors import SandboxError, TransferError, UnsupportedError, UsageError
 from codeact.events import Emit, Finished, ignore
 from codeact.models.base import Model
 from codeact.sandbox.base import Checkpoint, Session
@@ -50,7 +51,7 @@ class Mark:
     """Where a conversation stood before a message: what `undo` returns to."""
 
     messages: tuple[Message, ...]
-    checkpoint: Checkpoint | None  # None where the session has no checkpoints
+    checkpoint: Checkpoint | None  # None where the session, or its state at that moment, could not be kept
     parent: str | None
 
 
@@ -128,7 +129,7 @@ class Conversation:
 
     async def undo(self) -> bool:
         """Take back the last message and all that followed from it, in the talk and, where the session can, in its
-        variables and files too. Returns whether the session could.
+        variables and files too. Returns whether the session did.
 
         Raises:
             UsageError: there is nothing to take back.
@@ -137,9 +138,12 @@ class Conversation:
             raise UsageError("there is nothing to undo")
         mark = self.marks.pop()
         self.messages[:], self.parent = mark.messages, mark.parent
-        if mark.checkpoint is not None:
+        if mark.checkpoint is None:
+            return False
+        with contextlib.suppress(UsageError, SandboxError):  # so old that it gave way, or ended by the agent's code
             await self.session.restore(mark.checkpoint)
-        return mark.checkpoint is not None
+            return True
+        return False
 
     async def reset(self) -> None:
         """Start over: an empty history and a fresh interpreter. Files stay."""
@@ -206,7 +210,10 @@ class Conversation:
         session = self.setup.session
         if session is None or "checkpoint" not in session.capabilities:
             return None
-        return await session.checkpoint()
+        try:
+            return await session.checkpoint()
+        except (UnsupportedError, TransferError):  # running threads, or no room for the files: `undo` will say so
+            return None
 
 
 def check_message(text: str) -> None:

@@ -54,7 +54,7 @@ async def _undo(talk: Talk, arguments: list[str]) -> None:
     whole = await talk.conversation.undo()
     rest = ", and variables and files are as they were before it" if whole else ""
     if not whole and talk.conversation.setup.session is not None:
-        rest = "; variables and files stay as they are, because this sandbox keeps no checkpoints"
+        rest = "; variables and files stay as they are, because they could not be kept"
     talk.screen.note(f"the last message is taken back{rest}")
 
 

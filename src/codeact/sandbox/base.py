@@ -52,6 +52,21 @@ class Checkpoint:
     """A state of a session to which it can return. Valid for that session only, until it closes."""
 
     id: str
+    after: int = 0  # number of the last action whose effects it has
+    notes: tuple[str, ...] = ()  # what it could not keep: open sockets, running programs, …
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """A checkpoint after every `n`-th action, files included; the last `keep` are kept."""
+
+    n: int = 1
+    keep: int = 8
+
+
+# What a session keeps by itself: nothing; a *standby*, which is the variables from just before the action, for when an
+# action kills the interpreter; or whole checkpoints.
+Checkpoints = Literal["none", "standby"] | Every
 
 
 class Session(Protocol):
@@ -110,14 +125,43 @@ class Session(Protocol):
     async def files(self) -> Sequence[FileInfo]: ...
 
     async def checkpoint(self) -> Checkpoint:
-        """Raises `UnsupportedError` where `capabilities` lacks it."""
+        """Keep variables and files as they are now. `restore` returns to them, as often as one likes.
+
+        Raises:
+            UnsupportedError: `capabilities` lacks it, or this state can't be copied (native threads, say).
+            TransferError: there is no room for a copy of the files.
+        """
         ...
 
-    async def restore(self, checkpoint: Checkpoint) -> None: ...
+    async def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back: variables and files are as they were, programs that were started since are ended.
 
-    async def fork(self) -> Session:
-        """The same state, twice. Raises `UnsupportedError` where `capabilities` lacks it."""
+        Raises:
+            UsageError: the checkpoint is not, or no longer, this session's.
+            SandboxError: it is gone, because the code of an action ended it; the session goes on as it was.
+        """
         ...
+
+    async def fork(self) -> Branch:
+        """The same state, twice: a session that begins with these variables and files and goes its own way.
+
+        It lives until it is left (`async with await session.fork() as branch`), and no longer than this session. Both
+        belong to one agent: they are not protected from each other.
+
+        Raises:
+            UnsupportedError: `capabilities` lacks it, or this state can't be copied. Where `checkpoint` is there, try
+            one thing after the other: checkpoint, act, restore, act.
+            TransferError: there is no room for a copy of the files.
+        """
+        ...
+
+
+class Branch(Session, Protocol):
+    """A session that was forked from another."""
+
+    async def __aenter__(self) -> Session: ...
+
+    async def __aexit__(self, *exc_info: object) -> None: ...
 
 
 class Sandbox(Protocol):

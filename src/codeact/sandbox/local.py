@@ -17,8 +17,9 @@ import anyio
 
 from codeact.errors import IsolationError, UsageError
 from codeact.sandbox import isolation
-from codeact.sandbox.base import Limits, NetworkPolicy
+from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
 from codeact.sandbox.box.frames import Frame
+from codeact.sandbox.control import Control
 from codeact.sandbox.isolation import Level
 from codeact.sandbox.launch import PRELOAD, Launched, box_limits, launched, package_folders
 from codeact.sandbox.output import Pipe, open_pipe
@@ -36,11 +37,16 @@ class LocalSandbox:
     """
 
     def __init__(
-        self, *, require: Level = "namespace", preload: Sequence[str] = PRELOAD, python: str | None = None
+        self,
+        *,
+        require: Level = "namespace",
+        preload: Sequence[str] = PRELOAD,
+        python: str | None = None,
+        checkpoints: Checkpoints = "standby",
     ) -> None:
         """`require`: the weakest isolation that is accepted; `process` takes a box in which a layer does not hold.
         `preload`: modules that sessions find imported, where installed. `python`: another interpreter, which must have
-        `ipython`, `landlockpy` and `seccompy`.
+        `ipython`, `landlockpy` and `seccompy`. `checkpoints`: what sessions keep of their past by themselves.
 
         Raises:
             UsageError: no such level.
@@ -48,6 +54,7 @@ class LocalSandbox:
         if require not in isolation.LEVELS:
             raise UsageError(f"there is no isolation level {require!r}; there are {', '.join(isolation.LEVELS)}")
         self._require: Level = require
+        self._checkpoints: Checkpoints = checkpoints
         self._python = python or sys.executable
         self._options = {"form": "server", "preload": list(preload), "packages": [] if python else package_folders()}
         self._shared: Launched | None = None
@@ -87,7 +94,8 @@ class LocalSandbox:
         self, server: Launched, tools: ToolBox | None, limits: Limits, network: NetworkPolicy
     ) -> AsyncGenerator[BoxSession, None]:
         wire, pipes, pidfd = await _fork(server, limits, network)
-        session = BoxSession(wire=wire, pipes=pipes, tools=tools, limits=limits)
+        policy = self._checkpoints
+        session = BoxSession(control=Control(wire), pipes=pipes, tools=tools, limits=limits, checkpoints=policy)
         try:
             await session.start(server)
             if not isolation.meets(session.isolation.level, self._require):

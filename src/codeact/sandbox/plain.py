@@ -16,7 +16,8 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from codeact.sandbox.base import Limits, NetworkPolicy
+from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
+from codeact.sandbox.control import Control
 from codeact.sandbox.launch import PRELOAD, box_limits, launched, package_folders
 from codeact.sandbox.output import open_pipe
 from codeact.sandbox.session import BoxSession
@@ -24,8 +25,11 @@ from codeact.types import ToolBox
 
 
 class SubprocessSandbox:
-    def __init__(self, *, preload: Sequence[str] = PRELOAD, python: str | None = None) -> None:
-        """`preload`, `python`: as for `LocalSandbox`."""
+    def __init__(
+        self, *, preload: Sequence[str] = PRELOAD, python: str | None = None, checkpoints: Checkpoints = "standby"
+    ) -> None:
+        """As for `LocalSandbox`."""
+        self._checkpoints: Checkpoints = checkpoints
         self._preload = list(preload)
         self._python = python or sys.executable
         self._packages = [] if python else package_folders()
@@ -65,7 +69,13 @@ class SubprocessSandbox:
                     self._python, options, home=home, temporary=str(temporary), output=output
                 ) as process:
                     given.close()
-                    session = BoxSession(wire=process.wire, pipes=(out, err), tools=tools, limits=limits)
+                    session = BoxSession(
+                        control=Control(process.wire),
+                        pipes=(out, err),
+                        tools=tools,
+                        limits=limits,
+                        checkpoints=self._checkpoints,
+                    )
                     try:
                         await session.start(process)
                         yield session

@@ -5,11 +5,10 @@ trusted process.
 from __future__ import annotations
 
 import contextlib
-import itertools
+import os
 import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,38 +16,53 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from codeact.errors import IsolationError, SandboxError, SessionClosedError, TransferError, UnsupportedError
+from codeact.errors import SandboxError, SessionClosedError, TransferError, UnsupportedError
 from codeact.events import Emit, ignore
 from codeact.sandbox import endings, isolation, reports
 from codeact.sandbox.action import Action
-from codeact.sandbox.base import Capability, Checkpoint, FileInfo, Limits, Session, Variable
-from codeact.sandbox.box.files import CHUNK
+from codeact.sandbox.base import Capability, Checkpoint, Checkpoints, FileInfo, Limits, Variable
+from codeact.sandbox.box.branches import MAIN
 from codeact.sandbox.box.frames import Frame
+from codeact.sandbox.control import Control
 from codeact.sandbox.isolation import IsolationReport
 from codeact.sandbox.launch import Launched
-from codeact.sandbox.output import Kept, Pipe
-from codeact.sandbox.wire import RefusalError, Wire, WireClosedError
+from codeact.sandbox.output import Kept, Pipe, open_pipe
+from codeact.sandbox.past import Copy, Past, copy_of, wake
+from codeact.sandbox.uploads import chunks
+from codeact.sandbox.wire import RefusalError, WireClosedError
 from codeact.sandbox.worker import Worker
 from codeact.types import BoxInfo, ExecResult, State, ToolBox
 
 _LONG = 3_950  # characters of output and value from which the whole is kept too: what a model sees, less labels
 _ANSWER = 5.0  # seconds for a worker to list its variables; then it is interrupted
 _LAST_ANSWER = 2.0  # seconds more, until it is replaced
-_START = 30.0  # seconds for a worker to be ready
 
 
 class BoxSession:
-    """The `Session` of every backend that runs our box."""
+    """The `Session` of every backend that runs our box, and the branches of one."""
 
-    def __init__(self, *, wire: Wire, pipes: tuple[Pipe, Pipe], tools: ToolBox | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        control: Control,
+        pipes: tuple[Pipe, Pipe],
+        tools: ToolBox | None,
+        limits: Limits,
+        checkpoints: Checkpoints = "standby",
+        branch: int = MAIN,
+    ) -> None:
         self.isolation = IsolationReport(layers=())
         self._info = BoxInfo(python="", workspace="")
-        self._control = wire
+        self._control = control
+        self._branch = branch
+        self._policy: Checkpoints = checkpoints
+        self._past = Past(control, branch, checkpoints)
         self._pipes = pipes
         self._tools = tools
         self._limits = limits
         self._turn = anyio.Lock()
-        self._numbers = itertools.count(1)
+        self._ran = 0  # actions so far
+        self._forks = list[BoxSession]()
         self._worker: Worker | None = None
         self._action: Action | None = None
         self._interrupted: ExecResult | None = None
@@ -62,7 +76,13 @@ class BoxSession:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset(["files", "interrupt"])
+        can: list[Capability] = ["files", "interrupt", "checkpoint"]
+        return frozenset([*can, "fork"] if self._control.branching else can)
+
+    @property
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        """Those that can be returned to, oldest first."""
+        return self._past.checkpoints
 
     async def start(self, server: Launched) -> None:
         """Wait for the box, which `server` runs, and start the first interpreter.
@@ -71,13 +91,7 @@ class BoxSession:
             IsolationError: a layer could not be made.
             SandboxError: the machinery failed.
         """
-        try:
-            with anyio.fail_after(_START):
-                frame = await self._control.receive()
-        except (WireClosedError, TimeoutError) as error:
-            raise SandboxError(f"the session could not be started: {error}") from None
-        if frame.kind == "failed":
-            raise IsolationError(isolation.refusal([isolation.layer("namespaces", False, frame.body["reason"])]))
+        frame = await self._control.ready()
         self.isolation = isolation.report(frame.body.get("layers"), await self._spawn())
         self._info = BoxInfo(
             python=server.python,
@@ -88,9 +102,27 @@ class BoxSession:
 
     def close(self) -> None:
         """Let go of everything; the processes inside end with the control wire."""
-        self._closed = True
-        self._forget_worker()
+        self._let_go()
         self._control.close()
+
+    async def __aenter__(self) -> BoxSession:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Leave a branch."""
+        if self._closed or self._control.closed or self._branch == MAIN:
+            return
+        worker = self._worker
+        self._let_go()
+        with anyio.CancelScope(shield=True), contextlib.suppress(SandboxError):  # the whole session is ending too
+            await self._control.unbranch(self._branch, worker.pid if worker else 0)
+
+    def _let_go(self) -> None:
+        self._closed = True
+        for fork in self._forks if self._branch == MAIN else ():  # theirs end with this session's
+            fork._let_go()
+        self._forget_worker()
+        self._past.close()
         for pipe in self._pipes:
             pipe.close()
 
@@ -98,10 +130,11 @@ class BoxSession:
         async with self._turn:
             worker = self._check_open()
             late, self._interrupted = self._late_output(), None
-            number = next(self._numbers)
             if worker.dead:
-                status = await self._replace()
-                return ExecResult(error=endings.died_between(status), late=late, state="lost")
+                status, state = await self._recover()
+                return ExecResult(error=endings.died_between(status, state), late=late, state=state)
+            self._ran += 1
+            number = self._ran
             action = Action(
                 number=number, worker=worker, tools=self._tools, limits=self._limits, time_limit=time_limit, emit=emit
             )
@@ -110,6 +143,8 @@ class BoxSession:
                 return replace(await self._execute(action, code), late=late)
             finally:
                 self._action = None
+                with anyio.CancelScope(shield=True):
+                    await self._follow()
 
     async def _execute(self, action: Action, code: str) -> ExecResult:
         started = time.monotonic()
@@ -128,19 +163,20 @@ class BoxSession:
             return await action.attend(self._pipes, code)
         except (Exception, BaseExceptionGroup):  # of the host's own: `emit` has raised, say
             with anyio.CancelScope(shield=True):
-                await self._replace()  # nobody watches the code that still runs
+                await self._recover()  # nobody watches the code that still runs
             raise
 
     async def _result(self, action: Action, report: reports.Report | None, duration: float) -> ExecResult:
         if report is None:
             starved = endings.memory_kills() > self._memory_kills
+            state: State = "lost"
             try:
-                status = await self._replace()
-                error = endings.died(action.stopped, status, broken=action.broken, starved=starved, seconds=duration)
+                status, state = await self._recover()
+                why = action.stopped
+                error = endings.died(why, status, state, broken=action.broken, starved=starved, seconds=duration)
             except RefusalError as problem:  # the session's first process is there, but can do no more
                 self._forget_worker()
                 error = endings.not_restarted(str(problem))
-            state: State = "lost"
             report = reports.Report(number=action.number, value=None, error=error, answer=None)
         else:
             state = "kept"
@@ -170,7 +206,10 @@ class BoxSession:
     async def reset(self) -> None:
         async with self._turn:
             self._check_open()
-            await self._replace()
+            self._past.forget_standby()
+            with anyio.CancelScope(shield=True):
+                await self._end_worker()
+                await self._spawn()
 
     async def variables(self) -> Sequence[Variable]:
         async with self._turn:
@@ -186,46 +225,77 @@ class BoxSession:
                     found = await _ask_variables(worker)
                     tasks.cancel_scope.cancel()
             if isinstance(found, Exception):
-                await self._replace()
-                raise SandboxError(f"the interpreter could not list its variables ({found}) and was replaced")
+                _, state = await self._recover()
+                raise SandboxError(f"the interpreter could not list its variables ({found}). {endings.KEPT[state]}")
             return found
 
     async def put(self, path: str, data: bytes | Path) -> None:
         self._check_open()
         start = True
-        async for chunk in _chunks(data, self._limits.workspace):
-            await self._transfer(Frame("write", {"path": path, "start": start}, [chunk]), "written")
+        async for chunk in chunks(data, self._limits.workspace):
+            await self._control.write(self._branch, path, chunk, start=start)
             start = False
 
     async def get(self, path: str) -> bytes:
         self._check_open()
-        data, size = bytearray(), 1
-        while len(data) < size:
-            frame = await self._transfer(Frame("read", {"path": path, "offset": len(data)}), "chunk")
-            size = frame.body["size"]
-            if size > self._limits.workspace:
-                raise TransferError(f"{path!r} says it holds {size:,} bytes, more than the workspace can")
-            if not frame.blobs[0]:
-                break  # it has become shorter meanwhile
-            data += frame.blobs[0]
-        return bytes(data)
+        return await self._control.read(self._branch, path, most=self._limits.workspace)
 
     async def files(self) -> Sequence[FileInfo]:
         self._check_open()
-        frame = await self._transfer(Frame("list"), "listed")
-        return [FileInfo(path=path, size=size, modified=modified) for path, size, modified in frame.body["files"]]
+        return await self._control.files(self._branch)
 
     async def checkpoint(self) -> Checkpoint:
-        raise UnsupportedError("this sandbox cannot keep checkpoints")
+        async with self._turn:
+            return await self._past.add(self._check_open(), self._ran)
 
     async def restore(self, checkpoint: Checkpoint) -> None:
-        raise UnsupportedError("this sandbox cannot go back to a checkpoint")
+        async with self._turn:
+            self._check_open()
+            copy, files = await self._past.at(checkpoint)
+            with anyio.CancelScope(shield=True):  # half-way there would be no worker, or no files
+                await self._end_worker(keep=copy.pid)
+                await self._control.put_back(self._branch, files)
+                self._past.forget_standby()
+                await self._go_on_with(copy)
+                await self._follow()
 
-    async def fork(self) -> Session:
-        raise UnsupportedError("this sandbox cannot fork a session")
+    async def fork(self) -> BoxSession:
+        if "fork" not in self.capabilities:
+            raise UnsupportedError(
+                "this session has one set of files, so it cannot be two at once; where it can keep checkpoints, "
+                "try one thing after the other: checkpoint, act, restore, act"
+            )
+        async with self._turn:
+            worker = self._check_open()
+            with contextlib.ExitStack() as given, contextlib.ExitStack() as kept:
+                (out, stdout), (err, stderr) = open_pipe(given, kept), open_pipe(given, kept)
+                number, root = await self._control.branch(self._branch, [stdout, stderr])
+                given.callback(os.close, root)
+                branch = BoxSession(
+                    control=self._control,
+                    pipes=(out, err),
+                    tools=self._tools,
+                    limits=self._limits,
+                    checkpoints=self._policy,
+                    branch=number,
+                )
+                with anyio.CancelScope(shield=True):
+                    await branch._begin_as(self, worker, [stdout, stderr, root])
+                kept.pop_all()
+            self._forks.append(branch)
+            return branch
+
+    async def _begin_as(self, original: BoxSession, worker: Worker, fds: Sequence[int]) -> None:
+        self.isolation, self._info, self._ran = original.isolation, original.info, original._ran
+        try:
+            await self._go_on_with(await copy_of(worker.wire, self._ran, fds))
+            await self._follow()
+        except BaseException:
+            await self._control.unbranch(self._branch, 0)
+            raise
 
     def _check_open(self) -> Worker:
-        if self._closed or self._worker is None:
+        if self._closed or self._control.closed or self._worker is None:
             raise SessionClosedError("the session has ended")
         return self._worker
 
@@ -238,39 +308,46 @@ class BoxSession:
 
     async def _spawn(self) -> Any:
         """Start a worker. The layers that it reports to be around it."""
-        ours, theirs = socket.socketpair()
-        try:
-            reply, fds = await self._control.ask(Frame("spawn"), fds=[theirs.fileno()], answer="spawned")
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._worker = worker = Worker(Wire(ours), fds[0], reply.body["pid"])
+        self._worker, layers = await self._control.spawn(self._branch, self._tools.specs if self._tools else ())
         self._memory_kills = endings.memory_kills()
-        specs = self._tools.specs if self._tools else ()
-        tools = [{"name": spec.name, "signature": spec.signature, "doc": spec.doc} for spec in specs]
-        try:
-            with anyio.fail_after(_START):
-                await worker.wire.send(Frame("start", {"tools": tools}))
-                frame = await worker.wire.receive()
-        except (WireClosedError, TimeoutError) as error:
-            raise SandboxError(f"the interpreter could not be started: {error}") from None
-        if frame.kind != "ready":
-            raise SandboxError(f"the interpreter could not be started: {frame.body.get('reason')}")
-        return frame.body.get("layers")
+        return layers
 
-    async def _replace(self) -> int | None:
-        """End the worker and all that it started, and start another. How it ended: exit code, or minus the signal; None
-        if not known.
+    async def _recover(self) -> tuple[int | None, State]:
+        """Replace the worker by its newest copy, or by a fresh one. How it ended, as `_end_worker` says, and what is
+        there now of its variables.
+        """
+        with anyio.fail_after(None, shield=True):  # half-way there would be no worker at all
+            copy = await self._past.newest()
+            try:
+                status = await self._end_worker(keep=copy.pid if copy else 0)
+            except BaseException:
+                if copy is not None:
+                    copy.wire.close()
+                raise
+            if copy is not None:
+                with contextlib.suppress(SandboxError):  # the agent's code has ended that one too
+                    await self._go_on_with(copy)
+                    return status, "restored"
+            await self._spawn()
+        return status, "restored" if self._ran <= 1 else "lost"  # nothing was there before the first action
+
+    async def _end_worker(self, keep: int = 0) -> int | None:
+        """End the worker and all that it started, but not the copies behind checkpoints, nor `keep`. How it ended: exit
+        code, or minus the signal; None if not known.
         """
         worker = self._check_open()
         worker.signal(signal.SIGKILL)
-        reply, _ = await self._control.ask(Frame("end", {"pid": worker.pid}), answer="ended")
-        with anyio.CancelScope(shield=True):  # half-way there would be no worker at all
-            self._forget_worker()
-            await self._spawn()
-        return reply.body["status"]
+        status = await self._control.end(worker, self._branch, {*self._past.pids, keep} - {0})
+        worker.close()
+        return status
+
+    async def _go_on_with(self, copy: Copy) -> None:
+        self._worker = await wake(self._control, copy)
+        self._memory_kills = endings.memory_kills()
+
+    async def _follow(self) -> None:
+        if self._worker is not None:
+            await self._past.follow(self._worker, self._ran)
 
     def _forget_worker(self) -> None:
         if self._worker is not None:
@@ -289,12 +366,6 @@ class BoxSession:
             return path
         return None
 
-    async def _transfer(self, frame: Frame, answer: str) -> Frame:
-        try:
-            return (await self._control.ask(frame, answer=answer))[0]
-        except RefusalError as refusal:
-            raise TransferError(str(refusal)) from None
-
 
 async def _ask_variables(worker: Worker) -> Sequence[Variable] | Exception:
     """The variables, or why the worker did not tell: an exception that left a task group would come as a group."""
@@ -311,25 +382,3 @@ async def _ask_variables(worker: Worker) -> Sequence[Variable] | Exception:
 async def _hurry(worker: Worker) -> None:
     await anyio.sleep(_ANSWER)
     worker.signal(signal.SIGINT)  # it answers with what it has until then
-
-
-async def _chunks(data: bytes | Path, most: int) -> AsyncIterator[bytes]:
-    """At least one chunk, which may be empty. Raises TransferError for a host file that cannot be read."""
-    if isinstance(data, bytes):
-        if len(data) > most:
-            raise TransferError(f"{len(data):,} bytes do not fit: the workspace has room for {most:,}")
-        for start in range(0, max(1, len(data)), CHUNK):
-            yield data[start : start + CHUNK]
-        return
-    source = anyio.Path(data)
-    try:
-        if not await source.is_file():
-            raise TransferError(f"{str(data)!r} is not a file")
-        if (size := (await source.stat()).st_size) > most:
-            raise TransferError(f"{str(data)!r} has {size:,} bytes, but the workspace has room for {most:,}")
-        async with await source.open("rb") as file:
-            yield await file.read(CHUNK)
-            while chunk := await file.read(CHUNK):
-                yield chunk
-    except OSError as error:
-        raise TransferError(f"{str(data)!r} cannot be read: {error.strerror}") from error

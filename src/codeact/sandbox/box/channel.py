@@ -88,9 +88,11 @@ class Channel:
             raise ChannelClosedError
         self._decoder.feed(data)
 
-    def take_fds(self) -> list[int]:
-        """The descriptors that came with what has been received so far; the caller owns them now."""
-        fds, self._fds = self._fds, []
+    def take_fds(self, count: int | None = None) -> list[int]:
+        """The first `count` of the descriptors that came with what has been received so far, or all of them; the caller
+        owns them now.
+        """
+        fds, self._fds = self._fds[:count], [] if count is None else self._fds[count:]
         return fds
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
 """The layers around a session, one function each; each either holds or raises OSError, and what held is reported, never
 assumed.
 
-    session (pid 1)   user, mount, pid, net, ipc and uts namespaces by `fork_into`; then `own_files`, `own_network`, no
-    capabilities worker            resource limits, Landlock, seccomp, no new privileges
+    session (pid 1)   user, mount, pid, net, ipc and uts namespaces by `fork_into`; then `own_files`, `own_network`, few
+                      capabilities, in its own user namespace only
+    worker            resource limits, no capabilities but chroot, Landlock, seccomp, no new privileges
 
 Covers: files, processes, network, kernel interfaces and per-process resources of the host. Does not cover: holes in the
 kernel itself, side channels of shared hardware, and the total of memory and processor time over all processes of a
@@ -22,12 +23,26 @@ from typing import Any
 import landlockpy as landlock
 
 from . import linux, syscalls
-from .root import HOME, USER_ID, WORKSPACE
+from .root import FOLDERS, HOME, USER_ID, WORKSPACE
 
 __all__ = ["USER_ID", "Allowance", "Confinement", "Layer"]
 
 NAMESPACES = linux.NEWUSER | linux.NEWNS | linux.NEWPID | linux.NEWIPC | linux.NEWUTS
-_WRITABLE = (HOME, "/tmp", "/dev/shm", "/dev/pts")  # noqa: S108 (the session's own)
+# The rule is for the folder that files are mounted on and not for a mount: so it is good for those of a branch too.
+_WRITABLE = (HOME, "/dev/pts")
+# What a session's init needs to give branches their files. A worker keeps the right to change its root, because a
+# branch of it moves into the root made for it; it can't make mounts, and programs it starts have no capabilities.
+OF_INIT = (
+    linux.CAP_DAC_OVERRIDE,
+    linux.CAP_FOWNER,
+    linux.CAP_SETPCAP,
+    linux.CAP_SYS_CHROOT,
+    linux.CAP_SYS_PTRACE,
+    linux.CAP_SYS_ADMIN,
+)
+OF_WORKER = (linux.CAP_SYS_CHROOT,)
+_TMP = "tmp"
+_PLAIN = linux.MS_NOSUID | linux.MS_NODEV
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 _INODES = 200_000
 
@@ -53,25 +68,30 @@ class Layer:
 
 
 def own_files(size: int, in_tmp: Sequence[str]) -> None:
-    """A private workspace, /tmp and /dev/shm out of one budget of `size` bytes; /proc and terminals of this session
-    only. `in_tmp`: read-only folders that are shown below /tmp, in the new one too.
-    """
-    plain = linux.MS_NOSUID | linux.MS_NODEV
+    """Files, /proc and terminals of this session only."""
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    linux.mount("tmpfs", HOME, "tmpfs", plain, f"size={size},nr_inodes={_INODES},mode=0755")
-    for name, mode in (("work", 0o755), ("tmp", 0o1777), ("shm", 0o1777)):
-        Path(HOME, name).mkdir()
-        Path(HOME, name).chmod(mode)
-    held = [(os.open(path, os.O_PATH), path) for path in in_tmp]
-    for name, target in (("tmp", "/tmp"), ("shm", "/dev/shm")):  # noqa: S108
-        linux.mount(f"{HOME}/{name}", target, flags=linux.MS_BIND)
-    for fd, path in held:
-        Path(path).mkdir(parents=True, exist_ok=True)
-        linux.mount(f"/proc/self/fd/{fd}", path, flags=linux.MS_BIND | linux.MS_REC)
-        os.close(fd)
-    linux.mount("proc", "/proc", "proc", plain | linux.MS_NOEXEC)
+    private_files("", size, in_tmp)
+    linux.mount("proc", "/proc", "proc", _PLAIN | linux.MS_NOEXEC)
     linux.mount("devpts", "/dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     os.chdir(WORKSPACE)
+
+
+def private_files(root: str, size: int, in_tmp: Sequence[str]) -> None:
+    """An empty workspace, /tmp and /dev/shm in the tree `root` (empty for `/`), out of one budget of `size` bytes.
+    `in_tmp`: read-only folders that are shown below /tmp, in the new one too.
+    """
+    base = f"{root}{HOME}/{_TMP}"
+    shown = [(os.open(path, os.O_PATH), f"{base}/{Path(path).relative_to('/', _TMP)}") for path in in_tmp]
+    linux.mount("tmpfs", base, "tmpfs", _PLAIN, f"size={size},nr_inodes={_INODES},mode=0755")
+    for name, mode in FOLDERS.items():
+        folder = Path(base, name)
+        folder.mkdir()
+        folder.chmod(mode)
+        shown.insert(0, (os.open(folder, os.O_PATH), f"{root}{HOME}/{name}"))
+    for fd, target in shown:  # `tmp` covers the base itself, of which nothing else is needed
+        Path(target).mkdir(parents=True, exist_ok=True)
+        linux.mount(f"/proc/self/fd/{fd}", target, flags=linux.MS_BIND | linux.MS_REC)
+        os.close(fd)
 
 
 def own_network() -> Layer:
@@ -82,7 +102,7 @@ def own_network() -> Layer:
 
 def open_network(resolver: str) -> Layer:
     """The host's network, asked for by name; /etc/resolv.conf is shown, so that names resolve."""
-    copy = Path(HOME, ".resolv.conf")
+    copy = Path("/tmp/.resolv.conf")  # noqa: S108 (the session's own)
     copy.write_text(resolver)
     linux.mount(str(copy), "/etc/resolv.conf", flags=linux.MS_BIND)
     return Layer("network", False, "open, as asked: the host's network, services on its loopback included")
@@ -111,6 +131,7 @@ class Confinement:
         ]
         linux.set_no_new_privileges()
         if self.isolated:
+            linux.drop_capabilities(keep=OF_WORKER)
             layers += [_tried("landlock", _landlock), _tried("seccomp", _seccomp)]
         return layers
 

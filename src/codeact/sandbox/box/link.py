@@ -94,6 +94,23 @@ class Link:
             except ChannelClosedError:
                 os._exit(0)  # the host has no use for this process any more
 
+    def move_to(self, channel: Channel) -> None:
+        """In a copy of this process: talk to the host through a channel of its own. The calls under way are the
+        original's.
+        """
+        self._channel.close()
+        self._channel, self._pid = channel, os.getpid()
+        self._commands.clear()
+        self._replies.clear()
+        self._reading = False
+        self._changed = threading.Condition()
+
+    def take_fds(self, count: int) -> list[int]:
+        return self._channel.take_fds(count)
+
+    def fileno(self) -> int:
+        return self._channel.fileno()
+
     def command(self) -> Frame:
         """Wait for the host's next command. For the main thread."""
         return self._wait(lambda: self._commands.popleft() if self._commands else None)

@@ -13,21 +13,27 @@ import platform
 import signal
 import socket
 import struct
+from collections.abc import Collection
 from pathlib import Path
 
 # clone and unshare
 NEWNS, NEWUTS, NEWIPC = 0x00020000, 0x04000000, 0x08000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
+PARENT = 0x00008000  # a sibling instead of a child
+_CHILD_SETTID, _CHILD_CLEARTID = 0x01000000, 0x00200000
 
 # mount
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x8, 0x1000, 0x4000, 0x40000
+MS_UNBINDABLE = 0x20000
 _MS_RDONLY, _MS_REMOUNT = 0x1, 0x20
 _MNT_DETACH = 2
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 0x1, 0x2, 0x4
 _AT_RECURSIVE, _AT_FDCWD = 0x8000, -100
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24
-_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 36, 38, 47
+_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_GET_TID_ADDRESS, _PR_CAP_AMBIENT = 36, 38, 40, 47
+CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SETPCAP = 1, 3, 8
+CAP_SYS_CHROOT, CAP_SYS_PTRACE, CAP_SYS_ADMIN = 18, 19, 21
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40
 
@@ -59,8 +65,27 @@ def fork_into(flags: int) -> int:
 
     `unshare` and `fork` would do the same with one more copy of this process, which is most of what a session costs.
     """
+    return _clone(flags)
+
+
+def fork_sibling() -> int:
+    """`os.fork()`, but the child belongs to this process's own parent: nobody here has to wait for it, and it stays
+    when this process ends.
+
+    The C library keeps the thread's number in memory; it asked the kernel to know where, and there the child's goes.
+    """
+    address = ctypes.c_void_p()
+    known = _libc.prctl(ctypes.c_int(_PR_GET_TID_ADDRESS), ctypes.byref(address), *[ctypes.c_ulong(0)] * 3) == 0
+    if not known or not address.value:  # a kernel without it; almost nothing looks at the number
+        return _clone(PARENT)
+    return _clone(PARENT | _CHILD_SETTID | _CHILD_CLEARTID, address.value)
+
+
+def _clone(flags: int, tid_address: int = 0) -> int:
+    number = _numbers()[0]
+    child_tid = (0, tid_address) if platform.machine() == "aarch64" else (tid_address, 0)  # the order differs
     ctypes.pythonapi.PyOS_BeforeFork()
-    arguments = [ctypes.c_long(value) for value in (_numbers()[0], flags | signal.SIGCHLD, 0, 0, 0, 0)]
+    arguments = [ctypes.c_long(value) for value in (number, flags | signal.SIGCHLD, 0, 0, *child_tid)]
     pid: int = _libc_with_gil.syscall(*arguments)
     if pid == 0:
         ctypes.pythonapi.PyOS_AfterFork_Child()
@@ -123,17 +148,20 @@ def set_no_new_privileges() -> None:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def drop_capabilities() -> None:
-    """All of them, for good: bounding, ambient, effective, permitted and inheritable."""
+def drop_capabilities(keep: Collection[int] = ()) -> None:
+    """All of them but `keep`, for good: bounding, ambient, effective, permitted and inheritable."""
     for number in range(64):
         try:
-            _prctl(_PR_CAPBSET_DROP, number)
+            if number not in keep:
+                _prctl(_PR_CAPBSET_DROP, number)
         except OSError:  # EINVAL: past the last one; EPERM: none are held, so none can be dropped
             break
     with contextlib.suppress(OSError):  # before Linux 4.3 there is no ambient set
         _prctl(_PR_CAP_AMBIENT, 4)
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
-    _check(_libc.capset(header, bytes(24)), "capset")
+    mask = sum(1 << number for number in keep)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    _check(_libc.capset(header, struct.pack("6I", low, low, 0, high, high, 0)), "capset")
 
 
 def raise_loopback() -> None:

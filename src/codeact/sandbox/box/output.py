@@ -32,7 +32,7 @@ class TimedWriter(io.BufferedIOBase):
         self._buffer = bytearray()
         self._lock = threading.RLock()  # re-entrant: a signal handler may print
         self._sent = 0.0
-        self._waiting = False
+        self._later: tuple[threading.Thread, threading.Event] | None = None  # who sends, and what makes it send now
         os.register_at_fork(before=self.flush, after_in_child=self._after_fork)
 
     def writable(self) -> bool:
@@ -49,13 +49,21 @@ class TimedWriter(io.BufferedIOBase):
             self._buffer += data
             if len(self._buffer) >= _FULL or time.monotonic() - self._sent > _DELAY:
                 self._send()
-            elif not self._waiting:
+            elif self._later is None:
                 self._send_later()
         return len(data)
 
     def flush(self) -> None:
         with self._lock:
             self._send()
+
+    def settle(self) -> None:
+        """Send everything and be without a thread, as a fork wants it. Not for while code runs that may print."""
+        self.flush()
+        if (later := self._later) is not None:
+            thread, now = later
+            now.set()
+            thread.join()
 
     def close(self) -> None:
         """Stay open: code that closes `sys.stdout` should not silence the actions after it."""
@@ -72,21 +80,23 @@ class TimedWriter(io.BufferedIOBase):
         self._sent = time.monotonic()
 
     def _send_later(self) -> None:
+        now = threading.Event()
+        thread = threading.Thread(target=self._send_after_delay, args=[now], daemon=True)
         try:
-            threading.Thread(target=self._send_after_delay, daemon=True).start()
-            self._waiting = True
+            thread.start()
+            self._later = thread, now
         except RuntimeError:  # no more threads allowed
             self._send()
 
-    def _send_after_delay(self) -> None:
-        time.sleep(_DELAY)
+    def _send_after_delay(self, now: threading.Event) -> None:
+        now.wait(_DELAY)
         with self._lock, contextlib.suppress(OSError):
-            self._waiting = False
+            self._later = None
             self._send()
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
-        self._waiting = False
+        self._later = None
 
 
 class Streams:
@@ -95,11 +105,8 @@ class Streams:
     """
 
     def __init__(self, stdout: int, stderr: int) -> None:
-        null = os.open(os.devnull, os.O_RDONLY)
-        self._private = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH) for fd in (null, stdout, stderr)]
-        for fd in (null, stdout, stderr):
-            os.close(fd)
-        self._restore_descriptors()
+        self._private = list[int]()
+        self.move_to(stdout, stderr)
         self._stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), "utf-8")
         self._writers = [TimedWriter(1), TimedWriter(2)]
         self._texts = [
@@ -108,6 +115,27 @@ class Streams:
         ]
         self.restore()
         sys.addaudithook(self._before_program)
+
+    def move_to(self, stdout: int, stderr: int) -> None:
+        """Write into these pipes from now on."""
+        null = os.open(os.devnull, os.O_RDONLY)
+        for fd in self._private:
+            os.close(fd)
+        self._private = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH) for fd in (null, stdout, stderr)]
+        for fd in (null, stdout, stderr):
+            os.close(fd)
+        self._restore_descriptors()
+
+    @property
+    def descriptors(self) -> list[int]:
+        """Those that are not the agent's."""
+        return [0, 1, 2, *self._private]
+
+    def settle(self) -> None:
+        """Everything printed so far is in the pipes, and no thread of ours runs."""
+        for writer in self._writers:
+            with contextlib.suppress(OSError):  # as in `flush`
+                writer.settle()
 
     def _before_program(self, event: str, args: object) -> None:
         """A program writes into the pipes itself; what was printed before it comes first."""

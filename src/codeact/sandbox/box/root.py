@@ -16,14 +16,24 @@ from pathlib import Path
 
 from . import linux
 
-HOME = "/box"  # of all that a session may write
+HOME = "/box"  # of all that a session may write; a plain folder, on whose subfolders its files are mounted
 WORKSPACE = "/box/work"
+FOLDERS = {"work": 0o755, "tmp": 0o1777, "shm": 0o1777}  # below HOME, with their modes; /tmp and /dev/shm lead there
+BRANCHES = "/branches"  # where a session's init mounts the roots of its branches
 USER_ID = 1000  # inside a session, whatever it is outside
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _ETC = ("ld.so.cache", "alternatives", "fonts", "localtime", "mime.types", "ssl/certs", "ssl/openssl.cnf")
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
+_LINKS = {
+    "tmp": "box/tmp",
+    "dev/shm": "../box/shm",
+    "dev/fd": "/proc/self/fd",
+    "dev/stdin": "fd/0",
+    "dev/stdout": "fd/1",
+    "dev/stderr": "fd/2",
+    "dev/ptmx": "pts/ptmx",
+}
 _FILES = {
     "passwd": f"root:x:0:0:root:/:/bin/sh\nuser:x:{USER_ID}:{USER_ID}:user:{WORKSPACE}:/bin/sh\n",
     "group": f"root:x:0:\nuser:x:{USER_ID}:\n",
@@ -49,13 +59,13 @@ def enter(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
     shown = _plan([box, *_interpreter(), *packages])
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     _step_aside()
+    for name in ("etc", "dev/pts", "proc", *(f"box/{name}" for name in FOLDERS), BRANCHES.lstrip("/")):
+        (_NEW / name).mkdir(parents=True)
     _make_etc()
     _make_dev()
-    for name in ("proc", "tmp", HOME.lstrip("/")):
-        (_NEW / name).mkdir()
     linux.mount("proc", "/new/proc", "proc", _PLAIN | linux.MS_NOEXEC)
-    for place in ("tmp", "dev/shm"):  # for the server's imports; each session covers them with its own
-        linux.mount("tmpfs", f"/new/{place}", "tmpfs", _PLAIN, "size=64m,mode=1777")
+    for name in ("tmp", "shm"):  # for the server's imports; each session covers them with its own
+        linux.mount("tmpfs", f"/new/box/{name}", "tmpfs", _PLAIN, "size=64m,mode=1777")
     for target, source in shown.items():
         _show(source, target)
     os.chdir(_NEW)
@@ -141,17 +151,13 @@ def _bind(source: Path, target: Path) -> None:
 
 
 def _make_etc() -> None:
-    (_NEW / "etc").mkdir(exist_ok=True)
     for name, text in _FILES.items():
         (_NEW / "etc" / name).write_text(text)
 
 
 def _make_dev() -> None:
-    dev = _NEW / "dev"
-    for name in ("shm", "pts"):
-        (dev / name).mkdir(parents=True)
     for name in _DEVICES:
-        (dev / name).touch()
-        linux.mount(str(_OLD / "dev" / name), str(dev / name), flags=linux.MS_BIND)
+        (device := _NEW / "dev" / name).touch()
+        linux.mount(str(_OLD / "dev" / name), str(device), flags=linux.MS_BIND)
     for name, goal in _LINKS.items():
-        (dev / name).symlink_to(goal)
+        (_NEW / name).symlink_to(goal)

@@ -15,14 +15,18 @@ import signal
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from . import confine, files, linux, worker
+from . import branches, confine, files, forking, linux, worker
+from .branches import MAIN, Branches
 from .channel import Channel, ChannelClosedError
 from .confine import Allowance, Confinement, Layer
 from .frames import Frame
 from .processes import Children, kill_the_rest
 from .root import WORKSPACE
+
+_MAX_NAMED = 20  # files of an agent's that are named in an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,9 @@ def run(channel: Channel, output: tuple[int, int], terms: Terms) -> None:
         channel.send(Frame("failed", {"reason": str(error)}))
         return
     session = _Session(channel, output, terms)
-    channel.send(Frame("ready", {"layers": [layer.as_json() for layer in layers], "workspace": session.workspace}))
+    rows = [layer.as_json() for layer in layers]
+    ready = {"layers": rows, "workspace": session.workspace, "branching": terms.workspace is None}
+    channel.send(Frame("ready", ready))
     try:
         with contextlib.suppress(ChannelClosedError):
             while True:
@@ -65,10 +71,10 @@ def _close_in(terms: Terms) -> list[Layer]:
         confine.own_network() if terms.network == "none" else confine.open_network(terms.resolver),
     ]
     linux.set_host_name("box")
-    linux.drop_capabilities()
+    linux.drop_capabilities(keep=confine.OF_INIT)
     linux.set_no_new_privileges()
     linux.set_dumpable(False)
-    return [*layers, Layer("privileges", True, "no capabilities, no new privileges")]
+    return [*layers, Layer("privileges", True, "no capabilities but to change its root, no new privileges")]
 
 
 def _plain(terms: Terms) -> list[Layer]:
@@ -77,11 +83,18 @@ def _plain(terms: Terms) -> list[Layer]:
     return []
 
 
+def _branches(terms: Terms) -> Branches:
+    if terms.workspace is None:
+        return branches.Mounted(terms.allowance.workspace, terms.in_tmp)
+    return branches.Folders(terms.workspace)
+
+
 class _Session:
     def __init__(self, channel: Channel, output: tuple[int, int], terms: Terms) -> None:
         self._channel = channel
-        self._output = output
+        self._output = {MAIN: output}
         self._confinement = Confinement(allowance=terms.allowance, isolated=terms.workspace is None)
+        self._branches = _branches(terms)
         self.workspace = terms.workspace or WORKSPACE
         self.children = Children()
 
@@ -103,29 +116,73 @@ class _Session:
             os.close(fd)
 
     def _do(self, kind: str, body: Mapping[str, Any], blobs: Sequence[Any]) -> tuple[Frame, Sequence[int]]:
+        branch = body.get("branch", MAIN)
         match kind:
             case "spawn":
-                pid = self._spawn(self._channel.take_fds()[0])
+                pid = self._spawn(branch, self._channel.take_fds()[0])
                 return Frame("spawned", {"pid": pid}), [os.pidfd_open(pid)]
+            case "adopt":  # a worker has copied itself
+                self.children.expect(body["pid"])
+                return Frame("adopted"), [os.pidfd_open(body["pid"])]
             case "end":
-                return Frame("ended", {"status": self.children.end_all(body["pid"])}), ()
+                keep = frozenset[int](body["keep"])
+                status = self.children.end_all(body["pid"], keep, self._branches.device(branch))
+                return Frame("ended", {"status": status}), ()
+            case "write" | "read" | "list":
+                return self._move_files(kind, body, blobs), ()
+            case _:
+                return self._branch_out(kind, branch, body)
+
+    def _move_files(self, kind: str, body: Mapping[str, Any], blobs: Sequence[Any]) -> Frame:
+        workspace = self._branches.workspace(body.get("branch", MAIN))
+        match kind:
             case "write":
-                files.write(self.workspace, body["path"], blobs[0], start=body["start"])
-                return Frame("written"), ()
+                files.write(workspace, body["path"], blobs[0], start=body["start"])
+                return Frame("written")
             case "read":
-                size, data = files.read(self.workspace, body["path"], body["offset"])
-                return Frame("chunk", {"size": size}, [data]), ()
-            case "list":
-                return Frame("listed", {"files": files.listing(self.workspace)}), ()
+                size, data = files.read(workspace, body["path"], body["offset"])
+                return Frame("chunk", {"size": size}, [data])
+            case _:
+                return Frame("listed", {"files": files.listing(workspace)})
+
+    def _branch_out(self, kind: str, branch: int, body: Mapping[str, Any]) -> tuple[Frame, Sequence[int]]:
+        match kind:
+            case "branch":
+                output = self._channel.take_fds()
+                number = self._branches.add(branch)
+                self._output[number] = (output[0], output[1])
+                root = os.open(self._branches.root(number), os.O_PATH | os.O_DIRECTORY)
+                return Frame("branched", {"branch": number}), [root]
+            case "unbranch":
+                self.children.end_all(body["pid"], frozenset(body["keep"]), self._branches.device(branch))
+                for fd in self._output.pop(branch):
+                    os.close(fd)
+                self._branches.remove(branch)
+                return Frame("unbranched"), ()
+            case "keep":
+                number, left_out = self._branches.keep(branch)
+                return Frame("kept", {"copy": number, "left_out": left_out[:_MAX_NAMED]}), ()
+            case "put back":
+                self._branches.put_back(branch, body["copy"])
+                return Frame("put back"), ()
+            case "drop":
+                self._branches.drop(body["copy"])
+                return Frame("dropped"), ()
             case _:
                 return Frame("refused", {"reason": f"no such command: {kind}"}), ()
 
-    def _spawn(self, fd: int) -> int:
+    def _spawn(self, branch: int, fd: int) -> int:
+        root, output = self._branches.root(branch), self._output[branch]
         pid = os.fork()
         if pid == 0:
             try:
                 self._channel.close()
-                worker.run(Channel(socket.socket(fileno=fd)), self._output, self._confinement, self.workspace)
+                if root:
+                    forking.move_to(os.open(root, os.O_PATH | os.O_DIRECTORY))
+                self._branches.let_go()
+                for other in set(chain.from_iterable(self._output.values())) - set(output):
+                    os.close(other)
+                worker.run(Channel(socket.socket(fileno=fd)), output, self._confinement, self.workspace)
             finally:  # whatever happens, this copy must not go on as the session
                 os._exit(1)
         os.close(fd)

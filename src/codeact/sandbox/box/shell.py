@@ -14,6 +14,7 @@ import contextlib
 import getpass
 import importlib
 import linecache
+import selectors
 import subprocess
 import sys
 import warnings
@@ -177,6 +178,34 @@ class LoopRunner:
             with contextlib.suppress(BaseException):
                 self._loop.run_until_complete(task)
             raise
+
+    @property
+    def descriptors(self) -> list[int]:
+        """Those of the loop's own."""
+        if (loop := self._own_loop()) is None:
+            return []
+        return [loop._selector.fileno(), loop._ssock.fileno(), loop._csock.fileno()]
+
+    def part(self) -> None:
+        """After a fork: what the kernel holds for the loop is shared with the original, so make it anew."""
+        if (loop := self._own_loop()) is None:
+            return
+        shared, loop._selector = loop._selector, selectors.DefaultSelector()
+        for key in shared.get_map().values():
+            if key.fd != loop._ssock.fileno():
+                loop._selector.register(key.fileobj, key.events, key.data)
+        shared.close()
+        loop._ssock.close()
+        loop._csock.close()
+        loop._internal_fds -= 1
+        loop._make_self_pipe()
+
+    def _own_loop(self) -> Any:
+        """The loop, if it is open and of Python's own making: `Any`, because only private names lead to what the kernel
+        holds for it.
+        """
+        usable = isinstance(self._loop, asyncio.SelectorEventLoop) and not self._loop.is_closed()
+        return self._loop if usable else None
 
     def close(self) -> None:
         """For the server: an event loop that is shared with forks would be shared between sessions."""

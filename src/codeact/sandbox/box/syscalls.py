@@ -22,7 +22,6 @@ _REFUSED = [
     "mount",
     "umount2",
     "pivot_root",
-    "chroot",
     "move_mount",
     "open_tree",
     "fsopen",

@@ -12,12 +12,13 @@ import json
 import os
 import random
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import awaiting, linux, shell
+from . import awaiting, forking, linux, shell
 from .channel import Channel
 from .confine import Confinement, Layer
 from .frames import Frame
@@ -72,6 +73,7 @@ class _Worker:
         self._shell = shell.Shell.instance()
         self._shell.show, self._shell.flush = self._show, streams.flush
         shell.end_figures(self._shell)  # tells the backend where to show
+        self._surroundings: forking.Surroundings | None = None  # of the original, as long as this is a copy that sleeps
         self._given = dict[str, Any]()  # names that are not of the agent's making
         self._answer: dict[str, Any] | None = None
         self._figures = 0
@@ -85,6 +87,10 @@ class _Worker:
                     self._start(frame.body)
                 case "run":
                     self._run(frame.body["code"], frame.body["number"])
+                case "fork":
+                    self._fork(frame.body)
+                case "wake":
+                    self._wake()
                 case "variables":
                     self.link.send("variables", {"variables": self._variables()})
                 case _:
@@ -103,6 +109,54 @@ class _Worker:
         if stubs:
             self._given |= awaiting.NAMES
             self._shell.ast_transformers.append(awaiting.Awaiting())
+
+    def _fork(self, body: Mapping[str, Any]) -> None:
+        """Go on twice. The copy answers, on the channel that came with the command; what it may get besides: pipes for
+        its output, and the tree that it shall live in.
+        """
+        fd, *fds = self.link.take_fds(body["fds"])
+        channel = Channel(socket.socket(fileno=fd))
+        try:
+            copied = self._copy(channel, fds)
+        except (OSError, forking.ObstacleError) as error:
+            channel.send(Frame("unforked", {"reason": str(error)}))
+            copied = None
+        if copied is None:
+            channel.close()
+            for fd in fds:
+                os.close(fd)
+            return
+        self._pid = os.getpid()
+        self.link.move_to(channel)
+        self.link.send("forked", {"pid": self._pid, "notes": copied})
+
+    def _copy(self, channel: Channel, fds: list[int]) -> list[str] | None:
+        """In the copy, what differs from the original; in the original None."""
+        self._streams.settle()
+        forking.check()
+        runner: shell.LoopRunner = self._shell.loop_runner
+        private = {*self._streams.descriptors, *runner.descriptors, *fds, channel.fileno(), self.link.fileno()}
+        surroundings = self._surroundings or forking.Surroundings.now(private)
+        notes = forking.notes(surroundings.files, private)
+        if forking.fork():
+            return None
+        try:
+            if fds:
+                *output, root = fds
+                self._streams.move_to(*output)
+                forking.move_to(root)
+            runner.part()
+        except BaseException:  # noqa: BLE001 (half a copy must not go on, least of all as the original)
+            os._exit(1)
+        self._surroundings = surroundings
+        return notes
+
+    def _wake(self) -> None:
+        """From now on the host uses this copy; the files around it may be others than when it was made."""
+        if self._surroundings is not None:
+            self._surroundings.take_up()
+            self._surroundings = None
+        self.link.send("awake", {})
 
     def _run(self, code: str, number: int) -> None:
         self._answer = None

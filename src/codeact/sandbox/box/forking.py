@@ -1,0 +1,150 @@
+"""A copy of a live interpreter: what a worker does before and after it forks itself.
+
+The copy has the same memory, and everything else in this file is about what memory alone does not carry: descriptors
+still belong to the original's files, other threads are gone, the state of an event loop is in the kernel, random
+numbers would begin anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import linux
+
+_SQLITE = b"SQLite format 3\0"
+_FRESH = os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A descriptor as it was before the fork."""
+
+    fd: int
+    path: str
+    flags: int
+    position: int
+
+    def open_again(self) -> None:
+        """Let the descriptor mean the file that has its path now, at the same place in it. One that stayed with the
+        original's file would write into that.
+        """
+        with contextlib.suppress(OSError):  # no longer there: then it keeps what it has
+            now, held = Path(self.path).stat(), os.fstat(self.fd)
+            if (now.st_dev, now.st_ino) != (held.st_dev, held.st_ino):
+                fd = os.open(self.path, self.flags & ~_FRESH | os.O_CLOEXEC)
+                os.dup2(fd, self.fd, inheritable=os.get_inheritable(self.fd))
+                os.close(fd)
+            os.lseek(self.fd, self.position, os.SEEK_SET)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a process holds of its files."""
+
+    folder: str
+    files: tuple[OpenFile, ...]
+
+    @staticmethod
+    def now(private: Iterable[int]) -> Surroundings:
+        """Those of the agent's code; `private` descriptors are not its own."""
+        try:
+            folder = str(Path.cwd())
+        except FileNotFoundError:  # deleted
+            folder = "/"
+        return Surroundings(folder, tuple(_open_files(frozenset(private))))
+
+    def take_up(self) -> None:
+        """After the files below the same paths have become others."""
+        with contextlib.suppress(OSError):  # not copied
+            os.chdir(self.folder)
+        for file in self.files:
+            file.open_again()
+
+
+class ObstacleError(Exception):
+    """Why a process cannot be copied now."""
+
+
+def check() -> None:
+    """A copy has one thread: locks that another one holds would stay locked for ever, and OpenMP waits for its own.
+
+    Raises:
+        ObstacleError: there are more.
+    """
+    count = len(list(Path("/proc/self/task").iterdir()))
+    if count == 1:
+        return
+    named = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    others = [f"{count - 1 - len(named)} of a library"] if count - 1 > len(named) else []
+    names = ", ".join([*named[:5], *others])
+    raise ObstacleError(f"{count - 1} more threads are running ({names}); a copy would not have them")
+
+
+def notes(files: Iterable[OpenFile], private: Iterable[int]) -> list[str]:
+    """What will not be the same in a copy, in words for people and models."""
+    found = list[str]()
+    if databases := sorted({file.path for file in files if _is_database(file)}):
+        found.append(f"open SQLite files can be read but not written; connect again: {', '.join(databases[:5])}")
+    if sockets := _sockets(set(private)):
+        found.append(f"{sockets} open sockets are shared with the original")
+    if programs := _programs():
+        found.append(f"{programs} programs that it started are the original's only")
+    return found
+
+
+def fork() -> int:
+    """Copy this process beside itself; 0 in the copy."""
+    state = random.getstate()
+    if pid := linux.fork_sibling():
+        return pid
+    linux.die_with_parent()
+    os.setsid()
+    random.setstate(state)  # Python has seeded it anew, but a copy is to go on like the original
+    return 0
+
+
+def move_to(root: int) -> None:
+    """Live in another tree of files from now on."""
+    os.fchdir(root)
+    os.chroot(".")
+    os.close(root)
+
+
+def _open_files(private: frozenset[int]) -> Iterator[OpenFile]:
+    """The regular files that are open by a path."""
+    for fd, path in _descriptors().items():
+        if fd not in private and path.startswith("/") and Path(path).is_file():  # devices and deleted ones are not
+            with contextlib.suppress(OSError):  # a path that is not the agent's to open
+                yield OpenFile(fd, path, fcntl.fcntl(fd, fcntl.F_GETFL), os.lseek(fd, 0, os.SEEK_CUR))
+
+
+def _descriptors() -> dict[int, str]:
+    """What each descriptor of this process means."""
+    found = dict[int, str]()
+    for link in list(Path("/proc/self/fd").iterdir()):
+        with contextlib.suppress(OSError):  # the one that listed them
+            found[int(link.name)] = str(link.readlink())
+    return found
+
+
+def _is_database(file: OpenFile) -> bool:
+    with contextlib.suppress(OSError):
+        return os.pread(file.fd, len(_SQLITE), 0) == _SQLITE
+    return False
+
+
+def _sockets(private: set[int]) -> int:
+    return sum(path.startswith("socket:") for fd, path in _descriptors().items() if fd not in private)
+
+
+def _programs() -> int:
+    with contextlib.suppress(OSError):
+        return len(Path("/proc/self/task", str(os.getpid()), "children").read_text().split())
+    return 0
