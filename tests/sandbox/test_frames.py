@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import socket
 import struct
+import threading
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codeact.sandbox.box.channel import Channel
 from codeact.sandbox.box.frames import MAX_BLOBS, MAX_HEADER, Decoder, Frame, FrameError, encode
+from codeact.sandbox.box.values import Packer, Reader
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -77,3 +84,55 @@ def test_a_frame_too_large_is_not_sent() -> None:
 
     with pytest.raises(ValueError, match="too much for one message"):
         encode(Frame("x", {}, [Huge()]))
+
+
+def test_frames_of_all_sizes_follow_each_other() -> None:
+    sizes = [0, 1, 16_383, 16_384, 16_385, 1 << 20, 5 << 20, 3]
+    frames = [Frame(str(size), {"text": "x" * size}, [bytes(size), b"", b"y" * size]) for size in sizes]
+    data = b"".join(bytes(buffer) for frame in frames for buffer in encode(frame))
+    found = decode_all(data, 100_000)
+    assert [(f.kind, f.body, [bytes(blob) for blob in f.blobs]) for f in found] == [
+        (f.kind, f.body, f.blobs) for f in frames
+    ]
+
+
+def test_a_claimed_size_costs_nothing_until_it_comes() -> None:
+    before = memory("VmRSS")
+    header = json.dumps(["call", {}, [MAX_BLOBS - 5, 5]]).encode()
+    decoders = [Decoder() for _ in range(8)]
+    for decoder in decoders:
+        decoder.feed(struct.pack(">II", len(header), MAX_BLOBS) + header + b"x")
+        assert decoder.next() is None
+    assert memory("VmRSS") - before < 64 << 20  # of 2 GiB; a huge page each
+
+
+def test_a_large_array_is_received_once_and_not_copied() -> None:
+    size = 128 << 20
+    packer = Packer()
+    packed = packer.pack(np.arange(size // 8))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sender = threading.Thread(target=Channel(theirs).send, args=(Frame("x", {"v": packed}, packer.blobs),))
+        sender.start()
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = memory("VmHWM")
+        frame = Channel(ours).receive()
+        array = Reader(frame.blobs).unpack(frame.body["v"])
+        sender.join()
+    assert memory("VmHWM") - before < size * 1.5
+    assert np.shares_memory(array, np.frombuffer(frame.blobs[0], np.uint8))
+    assert array.flags.writeable
+    assert array[-1] == size // 8 - 1
+
+
+def test_an_attachment_is_the_memory_of_one_array_only() -> None:
+    array = {"$": "array", "dtype": "|u1", "shape": [4], "b": 0}
+    with pytest.raises(ValueError, match="memory of another value"):
+        Reader([bytearray(4)]).unpack([array, array])
+
+
+def memory(name: str) -> int:
+    """Bytes of this process, by the kernel's account."""
+    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024

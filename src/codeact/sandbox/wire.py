@@ -7,14 +7,14 @@ from __future__ import annotations
 import array
 import os
 import socket
+from collections import deque
 from collections.abc import Sequence
 
 import anyio
 
 from codeact.errors import SandboxError
-from codeact.sandbox.box.frames import Blob, Decoder, Frame, FrameError, encode
+from codeact.sandbox.box.frames import Decoder, Frame, FrameError, encode
 
-_CHUNK = 1 << 18  # bytes per read
 _MAX_FDS = 8
 _PATIENCE = 30.0  # seconds for an answer to a command
 
@@ -33,7 +33,7 @@ class Wire:
         self._descriptors = descriptors
         self._fds: list[int] = []
         self._decoder = Decoder()
-        self._unsent = list[memoryview]()  # what a cancelled `send` had left; goes out before anything else
+        self._unsent = deque[memoryview]()  # in order; what a cancelled `send` had left goes out before anything else
         self._sending = anyio.Lock()
         self._asking = anyio.Lock()
 
@@ -41,16 +41,46 @@ class Wire:
         """Raises `WireClosedError`; ValueError for a frame that is too large."""
         buffers = encode(frame)
         async with self._sending:
-            await self._drain()
-            self._unsent = [memoryview(buffer) for buffer in buffers if len(buffer)]
+            await self._flush()
+            self._unsent.extend(memoryview(buffer) for buffer in buffers if len(buffer))
             if fds:
                 self._send_descriptors(fds)
-            await self._drain()
+            await self._flush()
 
     async def flush(self) -> None:
-        """Send what a cancelled `send` had left."""
+        """Send what is not sent yet. Raises `WireClosedError`."""
         async with self._sending:
-            await self._drain()
+            await self._flush()
+
+    def post(self, frame: Frame) -> None:
+        """Send what goes at once; the rest goes before anything else, with the next `push` or `send`. Never waits, so
+        whoever posts must see to the rest. Raises as `send` does.
+        """
+        self._unsent.extend(memoryview(buffer) for buffer in encode(frame) if len(buffer))
+        self.push()
+
+    def push(self) -> None:
+        """Send what goes at once of what is not sent yet. Raises `WireClosedError`."""
+        try:
+            while self._unsent:
+                self._sent(self._socket.send(self._unsent[0]))
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise WireClosedError(str(error)) from None
+
+    @property
+    def has_unsent(self) -> bool:
+        return bool(self._unsent)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    async def _flush(self) -> None:
+        self.push()
+        while self._unsent:
+            await anyio.wait_writable(self._socket)
+            self.push()
 
     def _send_descriptors(self, fds: Sequence[int]) -> None:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
@@ -59,19 +89,11 @@ class Wire:
         except OSError as error:  # nothing else is under way on a wire that carries descriptors, so there is room
             raise WireClosedError(str(error)) from None
 
-    async def _drain(self) -> None:
-        while self._unsent:
-            try:
-                self._sent(self._socket.send(self._unsent[0]))
-            except BlockingIOError:
-                await anyio.wait_writable(self._socket)
-            except OSError as error:
-                raise WireClosedError(str(error)) from None
-
     def _sent(self, count: int) -> None:
-        self._unsent[0] = self._unsent[0][count:]
-        if not self._unsent[0]:
-            del self._unsent[0]
+        if count == len(self._unsent[0]):
+            self._unsent.popleft()
+        else:
+            self._unsent[0] = self._unsent[0][count:]
 
     async def receive(self) -> Frame:
         """Raises `WireClosedError` at the end, and when what came is not a frame."""
@@ -81,28 +103,40 @@ class Wire:
 
     def receive_nowait(self) -> Frame | None:
         """A frame, if one has arrived. Raises as `receive` does."""
-        try:
-            while (frame := self._decoder.next()) is None:
-                if not (data := self._read()):
-                    raise WireClosedError("the other end was closed")
-                self._decoder.feed(data)
-        except BlockingIOError:
-            return None
-        except FrameError as error:
-            raise WireClosedError(f"not a frame: {error}") from None
-        except OSError as error:
-            raise WireClosedError(str(error)) from None
+        while (frame := self.next()) is None:
+            if not self.pull():
+                return None
         return frame
 
-    def _read(self) -> Blob:
+    def next(self) -> Frame | None:
+        """A frame that has been taken in already. Raises `WireClosedError` when it is not one."""
+        try:
+            return self._decoder.next()
+        except FrameError as error:
+            raise WireClosedError(f"not a frame: {error}") from None
+
+    def pull(self) -> bool:
+        """Take in some of what has arrived; whether there was anything. Raises `WireClosedError` at the end."""
+        try:
+            count = self._decoder.read(self._receive)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise WireClosedError(str(error)) from None
+        if not count:
+            raise WireClosedError("the other end was closed")
+        return True
+
+    def _receive(self, room: memoryview) -> int:
         if not self._descriptors:
-            return self._socket.recv(_CHUNK)
-        data, ancillary, _, _ = self._socket.recvmsg(_CHUNK, socket.CMSG_SPACE(_MAX_FDS * 4), socket.MSG_CMSG_CLOEXEC)
+            return self._socket.recv_into(room)
+        space = socket.CMSG_SPACE(_MAX_FDS * 4)
+        count, ancillary, _, _ = self._socket.recvmsg_into([room], space, socket.MSG_CMSG_CLOEXEC)
         for _, _, payload in ancillary:
             found = array.array("i")
             found.frombytes(payload[: len(payload) - len(payload) % found.itemsize])
             self._fds.extend(found)
-        return data
+        return count
 
     async def ask(self, frame: Frame, *, fds: Sequence[int] = (), answer: str) -> tuple[Frame, list[int]]:
         """A command and its one answer, with the descriptors that came along, which the caller owns.

@@ -64,14 +64,15 @@ def read(reader: Reader, data: dict[str, JSON]) -> np.ndarray[Any, Any]:
         return _of_objects(reader.items(data["v"]), shape)
     if dtype.kind not in _RAW:
         raise ValueError(f"not a dtype of plain data: {dtype}")
-    buffer = reader.blob(data["b"])
+    buffer = reader.own(data["b"])
     if len(buffer) != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{len(buffer)} bytes are not an array of shape {tuple(shape)} of {dtype}")
     if dtype.itemsize == 0 and math.prod(shape) > 0:  # any number of items from no bytes
         raise ValueError(f"items without a size: {dtype}")
     if not len(buffer):
         return np.zeros(shape, dtype)
-    return np.frombuffer(buffer, dtype).reshape(shape).copy()  # a copy, because the buffer is read-only
+    array = np.frombuffer(buffer, dtype).reshape(shape)
+    return array if array.flags.writeable else array.copy()
 
 
 def _of_objects(items: list[Any], shape: list[int]) -> np.ndarray[Any, Any]:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from .frames import Decoder, Frame, encode
 
-_CHUNK = 1 << 18  # bytes per read
 _MAX_FDS = 8  # descriptors that one message may carry
+_SPACE = socket.CMSG_SPACE(_MAX_FDS * 4)
 
 
 class ChannelClosedError(Exception):
@@ -73,20 +73,22 @@ class Channel:
     def pull(self) -> None:
         """Take in what has arrived, without waiting. Raises `ChannelClosedError`."""
         try:
-            data, ancillary, _, _ = self._socket.recvmsg(
-                _CHUNK, socket.CMSG_SPACE(_MAX_FDS * 4), socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-            )
+            count = self._decoder.read(self._receive)
         except BlockingIOError:
             return
         except ConnectionResetError:
             raise ChannelClosedError from None
+        if not count:
+            raise ChannelClosedError
+
+    def _receive(self, room: memoryview) -> int:
+        flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+        count, ancillary, _, _ = self._socket.recvmsg_into([room], _SPACE, flags)
         for _, _, payload in ancillary:
             descriptors = array.array("i")
             descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
             self._fds.extend(descriptors)
-        if not data:
-            raise ChannelClosedError
-        self._decoder.feed(data)
+        return count
 
     def take_fds(self, count: int | None = None) -> list[int]:
         """The first `count` of the descriptors that came with what has been received so far, or all of them; the caller

@@ -86,6 +86,7 @@ class Reader:
 
     def __init__(self, blobs: Sequence[Blob] = ()) -> None:
         self._blobs = blobs
+        self._owned = set[int]()
         self._depth = 0
 
     def unpack(self, data: JSON) -> Any:
@@ -115,6 +116,15 @@ class Reader:
         if type(reference) is not int or not 0 <= reference < len(self._blobs):
             raise ValueError(f"no such attachment: {reference!r}")
         return self._blobs[reference]
+
+    def own(self, reference: JSON) -> Blob:
+        """The same, for a value that keeps the attachment as its memory: no other value may have it too."""
+        buffer = self.blob(reference)
+        if not isinstance(reference, str):
+            if reference in self._owned:
+                raise ValueError(f"attachment {reference} is the memory of another value")
+            self._owned.add(reference)
+        return buffer
 
     def items(self, data: JSON) -> list[Any]:
         if not isinstance(data, list):
