@@ -39,8 +39,8 @@ def send(data):
 )
 async def test_a_flood_of_frames_ends(server: Sandbox, flood: str) -> None:
     async with server.open() as session:
-        with anyio.fail_after(20):
-            result = await session.run(f"{FORGE}data = frame('variables', {{}}) * 2000\n{flood}", time_limit=1)
+        with anyio.fail_after(60):
+            result = await session.run(f"{FORGE}data = frame('variables', {{}}) * 2000\n{flood}", time_limit=40)
             assert (result.state, result.error is not None) == ("restored", True)
             assert (await session.run("6 * 7")).value == "42"
 
@@ -83,7 +83,7 @@ async def test_an_emit_that_raises_leaves_no_code_running(local: Session) -> Non
     def broken(event: Event) -> None:
         raise BrokenPipeError("a closed terminal")
 
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(BrokenPipeError):
         await local.run("x = 1\nprint(1)\nimport time\nwhile True: time.sleep(1)", emit=broken)
     result = await local.run("'x' in globals()")
     assert (result.value, result.error) == ("False", None)

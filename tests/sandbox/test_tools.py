@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -132,6 +133,25 @@ async def test_the_clock_stands_still_while_a_tool_works(session: Session) -> No
     assert (result.value, result.error) == ("'done'", None)
 
 
+async def test_neither_an_action_nor_a_tool_that_does_not_wait_costs_a_task(server: Sandbox, tools: Tools) -> None:
+    tools._functions["add"] = count_tasks
+    async with server.open(tools) as session:
+        assert (await session.run("add(1)")).value == str(await count_tasks())
+
+
+async def count_tasks(*_: object) -> int:
+    return len(asyncio.all_tasks())
+
+
+async def test_no_tool_starts_once_its_action_is_stopped(session: Session, tools: Tools) -> None:
+    cleanup = "try: add(1)\n    except ToolError as e: r = str(e)"
+    code = f"import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt:\n    {cleanup}"
+    result = await session.run(code, time_limit=0.2)
+    assert result.error is not None
+    assert (result.error.kind, result.state, tools.calls) == ("timeout", "kept", [])
+    assert "the action was stopped" in str((await session.run("r")).value)
+
+
 async def test_interrupting_a_hanging_tool(session: Session) -> None:
     async with anyio.create_task_group() as tasks:
 
@@ -189,6 +209,17 @@ async def test_a_call_that_outlives_its_action_is_let_go(session: Session) -> No
     )
     await session.run(code)
     assert (await session.run("t.join(5); seen")).value == "['InterruptedError']"
+
+
+async def test_a_call_at_the_very_end_of_an_action_comes_back(session: Session) -> None:
+    code = (
+        "import threading\nended = []\n"
+        "def f():\n    try: add(1)\n    except Exception: pass\n    ended.append(1)\n"
+        "t = threading.Thread(target=f); t.start()"
+    )
+    for _ in range(20):
+        await session.run(code)
+        assert (await session.run("t.join(30); ended")).value == "[1]"
 
 
 async def test_a_stub_may_shadow_a_builtin(backend: Sandbox, tools: Tools) -> None:

@@ -1,7 +1,10 @@
 """One action under way: its frames, its output, its tool calls and its time.
 
-The worker is stopped by a ladder: an interrupt, another after half a second, then a kill. So an action ends soon after
-its limit whatever its code does; how it ended is told to `session`, which words it.
+One task listens to all of it (`watch`). A tool is served by the task that hears its call; only when the tool has to
+wait, another task takes over listening. So most actions cost no task, and calls still run side by side.
+
+An action that is stopped ends soon, whatever its code does (`ladder`); how it ended is told to `session`, which words
+it.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from __future__ import annotations
 import codecs
 import contextlib
 import signal
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -22,16 +27,19 @@ from codeact.sandbox.base import Limits
 from codeact.sandbox.box.frames import Frame
 from codeact.sandbox.calls import Calls
 from codeact.sandbox.clock import Clock
+from codeact.sandbox.handover import handing_over
+from codeact.sandbox.ladder import Ladder
 from codeact.sandbox.output import Kept, Pipe
+from codeact.sandbox.watch import Watch
 from codeact.sandbox.wire import WireClosedError
 from codeact.sandbox.worker import Worker
 from codeact.types import Display, ToolBox, ToolRecord
 
-_SECOND_TRY = 0.5  # seconds from the first interrupt to the second
-_LAST_RESORT = 1.5  # seconds from the second interrupt to the kill
 _LAST_BREATH = 0.2  # seconds from the end of a worker's channel to the end of the worker
 _MAX_DISPLAYS = 100
 _MAX_FRAMES = 100_000  # of one action, ignored ones included; a worker that says more is stopped
+_READS = 16  # of frames that are too large for one, until others have their turn
+_NEVER = float("inf")
 _REST = 1.0  # seconds for what a dead worker had still said; its children may go on talking in its name
 
 Stop = Literal["timeout", "interrupted"]
@@ -52,9 +60,14 @@ class Action:
         self._limits = limits
         self._emit = emit
         self._clock = Clock(time_limit)
+        self._ladder = Ladder(worker)
         self._calls = Calls(wire=worker.wire, tools=tools, limit=limits.tool_calls, clock=self._clock)
-        self._stopping = anyio.Event()
+        self._watch: Watch | None = None  # while somebody attends
+        self._requests = deque[reports.Request]()  # calls that were heard and are not yet served
         self._begun = False
+        self._dead = False
+        self._lost = ""  # why the worker's channel has ended
+        self._lost_until = _NEVER  # the moment until which the worker should be dead then
         self._frames = 0
         self._report: reports.Report | None = None
         self._room = limits.output  # bytes of displays
@@ -67,8 +80,9 @@ class Action:
     def stop(self, why: Stop) -> None:
         """Begin to stop the action; the first reason counts."""
         self.stopped = self.stopped or why
+        self._ladder.start()
         self._calls.cancel()
-        self._stopping.set()
+        self._adjust()
 
     async def attend(self, pipes: Sequence[Pipe], code: str) -> reports.Report | None:
         """Have `code` run and see the action to its end; None when the worker died instead of giving a result.
@@ -80,62 +94,146 @@ class Action:
         with contextlib.ExitStack() as stack:
             for pipe, take in zip(pipes, self._takers, strict=True):
                 stack.enter_context(pipe.into(take))
-            async with anyio.create_task_group() as tasks:
-                for pipe in pipes:
-                    tasks.start_soon(pipe.pump)
-                tasks.start_soon(self._begin, code)
-                tasks.start_soon(self._watch_clock)
-                tasks.start_soon(self._climb_ladder)
-                with anyio.CancelScope() as alive:
-                    tasks.start_soon(self._watch_death, alive)
-                    await self._read(tasks, pipes)
-                await self._read_rest(tasks, pipes)
-                tasks.cancel_scope.cancel()
-            for pipe in pipes:
-                pipe.drain()
-        await self._calls.release()
+            watched = (self._worker.wire.fileno(), self._worker.pidfd, *(pipe.fileno() for pipe in pipes))
+            self._watch = watch = stack.enter_context(contextlib.closing(Watch(watched)))
+            stack.callback(setattr, self, "_watch", None)
+            self._begin(code)
+            if self.broken or self._lost:
+                watch.forget(self._worker.wire.fileno())
+            await self._listen(watch, pipes, None)
+            if not self._over:
+                await self._listen_and_serve(watch, pipes)
+            if self._report is None:
+                await self._read_rest(pipes)
+        await self._calls.release(request.number for request in self._requests)
         return self._report
 
-    async def _begin(self, code: str) -> None:
-        with contextlib.suppress(WireClosedError):  # `_read` sees that too
+    @property
+    def _over(self) -> bool:
+        return self._dead or self._report is not None
+
+    def _begin(self, code: str) -> None:
+        try:
             if self._begun:
-                await self._worker.wire.flush()
+                self._worker.wire.push()
             else:
                 self._begun = True
-                await self._worker.wire.send(Frame("run", {"code": code, "number": self.number}))
+                self._worker.wire.post(Frame("run", {"code": code, "number": self.number}))
+        except WireClosedError as error:
+            self._lose(str(error))
 
-    async def _read(self, tasks: TaskGroup, pipes: Sequence[Pipe]) -> None:
+    async def _listen_and_serve(self, watch: Watch, pipes: Sequence[Pipe]) -> None:
         try:
-            while self._report is None:
-                await anyio.lowlevel.checkpoint()  # `receive` waits only while nothing has arrived
-                self._take(await self._worker.wire.receive(), tasks, pipes)
-        except (WireClosedError, reports.ReportError) as error:
-            if isinstance(error, WireClosedError):
-                await anyio.sleep(_LAST_BREATH)  # it is dying, most likely, and how is for `session` to find out
-            self.broken = str(error)
-            self._worker.signal(signal.SIGKILL)  # a worker that cannot be talked to is of no use
-            await anyio.sleep_forever()  # until it is known to be dead
+            async with anyio.create_task_group() as tasks:
+                await self._listen(watch, pipes, tasks)
+        except BaseExceptionGroup as group:  # one error, of `emit` say, comes as in an action without calls
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from None
+            raise
 
-    async def _read_rest(self, tasks: TaskGroup, pipes: Sequence[Pipe]) -> None:
-        """What a dead worker had still said."""
-        with anyio.move_on_after(_REST), contextlib.suppress(WireClosedError, reports.ReportError):
-            while self._report is None and not self.broken:
+    async def _listen(self, watch: Watch, pipes: Sequence[Pipe], tasks: TaskGroup | None) -> None:
+        """Until the action is over, or another of the `tasks` listens; without them, until the first call."""
+        while not self._over:
+            if not self._requests:
+                self._adjust()
+                await watch.wait()
+                self._hear(watch, pipes)
+            elif tasks is None:
+                return
+            else:
+                serving = self._calls.serve(self._requests.popleft())
+                waited = await handing_over(serving, lambda: tasks.start_soon(self._listen, watch, pipes, tasks))
+                self._adjust()
+                if waited:
+                    return
+        if tasks is not None:
+            tasks.cancel_scope.cancel()  # the tools that still run
+
+    def _adjust(self) -> None:
+        """Have the watch wake us for what is due next."""
+        if self._watch is not None:
+            limit = _NEVER if self.stopped else self._clock.runs_out_at
+            self._watch.ring_at(min(limit, self._ladder.next_at, self._lost_until))
+            self._watch.want_room(self._worker.wire.fileno(), self._worker.wire.has_unsent)
+
+    def _hear(self, watch: Watch, pipes: Sequence[Pipe]) -> None:
+        frame = self._receive()
+        happened = watch.happened()
+        for pipe in pipes:  # after the frame has come: what was printed before it was sent is seen before it
+            if pipe.fileno() in happened:
+                pipe.drain()
+        try:
+            while frame is not None:
+                self._take(frame)
+                frame = self._worker.wire.next() if self._report is None else None
+        except reports.ReportError as error:
+            self._condemn(str(error))
+        except WireClosedError as error:
+            self._lose(str(error))
+        self._act_in_time()
+        self._dead = self._worker.pidfd in happened
+
+    def _receive(self) -> Frame | None:
+        """The first frame that has arrived; of a large one, as much as has."""
+        if self.broken or self._lost:
+            return None
+        wire = self._worker.wire
+        try:
+            wire.push()
+            frame = wire.next()
+            for _ in range(_READS):
+                if frame is not None or not wire.pull():
+                    break
+                frame = wire.next()
+        except WireClosedError as error:
+            self._lose(str(error))
+            return None
+        return frame
+
+    def _act_in_time(self) -> None:
+        now = time.monotonic()
+        if now >= self._lost_until:
+            self._condemn(self._lost)
+        if now >= self._clock.runs_out_at and self.stopped is None:
+            self.stop("timeout")
+        self._ladder.climb(now)
+
+    def _lose(self, reason: str) -> None:
+        """The channel has ended. The worker is dying, most likely, and how is for `session` to find out."""
+        self._lost, self._lost_until = reason, time.monotonic() + _LAST_BREATH
+        if self._watch is not None:
+            self._watch.forget(self._worker.wire.fileno())
+
+    def _condemn(self, reason: str) -> None:
+        """A worker that cannot be talked to is of no use."""
+        self.broken, self._lost_until = reason, _NEVER
+        self._worker.signal(signal.SIGKILL)
+        if self._watch is not None:
+            self._watch.forget(self._worker.wire.fileno())
+
+    async def _read_rest(self, pipes: Sequence[Pipe]) -> None:
+        """What a dead worker had still said, but for its calls of tools."""
+        until = time.monotonic() + _REST
+        with contextlib.suppress(WireClosedError, reports.ReportError):
+            while self._report is None and not self.broken and time.monotonic() < until:
                 await anyio.lowlevel.checkpoint()
                 if (frame := self._worker.wire.receive_nowait()) is None:
-                    return
-                self._take(frame, tasks, pipes)
+                    break
+                for pipe in pipes:
+                    pipe.drain()
+                self._take(frame)
+        for pipe in pipes:
+            pipe.drain()
 
-    def _take(self, frame: Frame, tasks: TaskGroup, pipes: Sequence[Pipe]) -> None:
+    def _take(self, frame: Frame) -> None:
         self._frames += 1
         if self._frames > _MAX_FRAMES:
             raise reports.ReportError("frames without end")
-        for pipe in pipes:
-            pipe.drain()  # what was printed before the frame was sent comes before it
         match frame.kind:
             case "display":
                 self._take_display(reports.display(frame))
             case "call":
-                tasks.start_soon(self._calls.serve, self._calls.admit(frame))
+                self._requests.append(self._calls.admit(frame))
             case "result":
                 report = reports.result(frame)
                 if report.number != self.number:
@@ -164,19 +262,3 @@ class Action:
                 self._emit(OutputChunk(text, stream))
 
         return take
-
-    async def _watch_clock(self) -> None:
-        await self._clock.run_out()
-        self.stop("timeout")
-
-    async def _watch_death(self, alive: anyio.CancelScope) -> None:
-        await anyio.wait_readable(self._worker.pidfd)
-        alive.cancel()
-
-    async def _climb_ladder(self) -> None:
-        await self._stopping.wait()
-        self._worker.signal(signal.SIGINT)
-        await anyio.sleep(_SECOND_TRY)
-        self._worker.signal(signal.SIGINT)
-        await anyio.sleep(_LAST_RESORT)
-        self._worker.signal(signal.SIGKILL)

@@ -5,9 +5,10 @@ The host decides here, whatever the box has checked: only registered names, only
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -28,7 +29,10 @@ _MAX_KEPT = 64 * 1024  # characters of arguments, and of a value, that one recor
 _MAX_ARGUMENTS = 100  # of each kind, that one record keeps
 _MAX_KEPT_ALL = 16 * 1024 * 1024  # the same, of all records of an action
 _MAX_NAME = 200  # characters of the name of a tool that does not exist
+_LAST_REPLY = 1.0  # seconds for the answers to calls that outlive their action
 _REFUSALS = 1_000  # calls over the limit that are answered; a loop that ignores so many is stopped
+
+_STOPPED = ToolError("the action was stopped before the tool had answered", "InterruptedError")
 
 
 class Calls:
@@ -40,6 +44,7 @@ class Calls:
         self._limit = limit
         self._clock = clock
         self._asked = 0  # refused ones included
+        self._stopped = False
         self._room = _MAX_KEPT_ALL
         self._open: dict[int, anyio.CancelScope] = {}  # the worker waits for these
 
@@ -56,34 +61,47 @@ class Calls:
     async def serve(self, request: reports.Request) -> None:
         """Run one tool and send its answer. A failure of any kind goes into the agent's code, which asked for it."""
         self._open[request.number] = scope = anyio.CancelScope()
+        self._clock.pause()
         started = time.monotonic()
-        value, error = None, ToolError("the action was stopped before the tool had answered", "InterruptedError")
+        value, error = None, _STOPPED
+        try:
+            with scope:
+                value, error = await self._run(request.call)
+            error = self._answer(request, value, error)
+        finally:  # also when the action ends first: the tool may have had its effect
+            self._clock.go_on()
+            # Last, because the code that called can go on meanwhile.
+            self.records.append(self._record(request.call, value, error, time.monotonic() - started))
+
+    def _answer(self, request: reports.Request, value: Any, error: ToolError | None) -> ToolError | None:
+        """Send a value or an error; what was an error in the end."""
         packed, packer = None, values.Packer()
         try:
-            with scope, self._clock.paused():
-                value, error = await self._run(request.call)
             packed = packer.pack(value, f"the result of {request.call.name}()")
         except Exception as problem:  # noqa: BLE001 (it cannot cross, or a tool's own class fails when looked at)
-            value, error = None, ToolError(_text(problem), "TypeError")
-        finally:  # also when the action ends first: the tool may have had its effect
-            self.records.append(self._record(request.call, value, error, time.monotonic() - started))
-        await self._reply(request.number, packed, packer.blobs, error)
+            error = ToolError(_text(problem), "TypeError")
+        return self._reply(request.number, packed, packer.blobs, error)
 
     def cancel(self) -> None:
-        """Stop the tools that run; their calls end with an error."""
+        """Stop the tools that run, and start no other; their calls end with an error."""
+        self._stopped = True
         for scope in self._open.values():
             scope.cancel()
 
-    async def release(self) -> None:
+    async def release(self, unserved: Iterable[int]) -> None:
         """Answer the calls of background threads whose action is over, so that they do not wait for ever."""
         over = ToolError("the action ended before the tool had answered", "InterruptedError")
-        with anyio.move_on_after(1):
-            for number in list(self._open):
-                await self._reply(number, None, (), over)
+        for number in [*self._open, *unserved]:
+            self._reply(number, None, (), over)
+        if self._wire.has_unsent:
+            with anyio.move_on_after(_LAST_REPLY), contextlib.suppress(WireClosedError):
+                await self._wire.flush()
 
     async def _run(self, call: ToolCall) -> tuple[Any, ToolError | None]:
         if call.name not in self._names or self._tools is None:
             return None, ToolError(f"there is no tool {call.name!r}", "NameError")
+        if self._stopped:
+            return None, _STOPPED
         if self._asked > self._limit:
             text = f"more than {self._limit} tool calls in one action; go on in the next"
             return None, ToolError(text, "RuntimeError")
@@ -94,23 +112,24 @@ class Calls:
         except Exception as error:  # noqa: BLE001 (a host tool; whatever it raises is for the code that called it)
             return None, ToolError(_text(error), type(error).__name__)
 
-    async def _reply(self, number: int, packed: Any, blobs: Sequence[Blob], error: ToolError | None) -> None:
+    def _reply(self, number: int, packed: Any, blobs: Sequence[Blob], error: ToolError | None) -> ToolError | None:
         body = {"value": packed} if error is None else {"error": {"name": error.name, "message": str(error)}}
         try:
-            await self._wire.send(Frame("reply", {"call": number, **body}, blobs))
+            self._wire.post(Frame("reply", {"call": number, **body}, blobs if error is None else ()))
         except ValueError as problem:  # too large for one message
-            await self._reply(number, None, (), ToolError(str(problem), "ValueError"))
+            return self._reply(number, None, (), ToolError(str(problem), "ValueError"))
         except WireClosedError:  # the worker has died; `Action` notices
             pass
         self._open.pop(number, None)
+        return error
 
     def _record(self, call: ToolCall, value: Any, error: ToolError | None, duration: float) -> ToolRecord:
         return ToolRecord(
             name=call.name,
             args=[self._kept(item) for item in call.args[:_MAX_ARGUMENTS]],
             kwargs={key[:_MAX_NAME]: self._kept(item) for key, item in islice(call.kwargs.items(), _MAX_ARGUMENTS)},
-            value=self._kept(value),
-            text=cut(value if isinstance(value, str) else _text(value, repr), _MAX_RECORD) if error is None else "",
+            value=self._kept(value) if error is None else None,
+            text=_shown(value) if error is None else "",
             error=None if error is None else f"{error.name}: {error}",
             duration=duration,
         )
@@ -132,6 +151,13 @@ class Calls:
             size = len(data)
         self._room = max(0, self._room - size)
         return data
+
+
+def _shown(value: Any) -> str:
+    """A tool's value for people, cut; of what may be huge, no more is written out than is kept."""
+    if isinstance(value, bytes | bytearray):
+        value = value[:_MAX_RECORD]
+    return cut(value if isinstance(value, str) else _text(value, repr), _MAX_RECORD)
 
 
 def _text(value: Any, form: Callable[[Any], str] = str) -> str:

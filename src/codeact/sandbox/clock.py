@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Generator
-
-import anyio
 
 
 class Clock:
@@ -16,29 +12,19 @@ class Clock:
         self._left = limit
         self._since = time.monotonic()
         self._pauses = 0
-        self._changed = anyio.Event()
 
-    async def run_out(self) -> None:
-        """Return when the time is used up."""
-        while self._pauses or self._remaining() > 0:
-            with anyio.move_on_after(None if self._pauses else self._remaining()):
-                await self._changed.wait()
+    @property
+    def runs_out_at(self) -> float:
+        """The moment of the monotonic clock at which the time is used up; infinite while it stands still."""
+        return float("inf") if self._pauses else self._since + self._left
 
-    @contextlib.contextmanager
-    def paused(self) -> Generator[None]:
-        self._left, self._since = self._remaining(), time.monotonic()
+    def pause(self) -> None:
+        """May be called several times; the clock goes on after as many calls of `go_on`."""
+        if not self._pauses:
+            self._left -= time.monotonic() - self._since
         self._pauses += 1
-        self._announce()
-        try:
-            yield
-        finally:
-            self._pauses -= 1
+
+    def go_on(self) -> None:
+        self._pauses -= 1
+        if not self._pauses:
             self._since = time.monotonic()
-            self._announce()
-
-    def _remaining(self) -> float:
-        return self._left if self._pauses else self._left - (time.monotonic() - self._since)
-
-    def _announce(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()

@@ -64,6 +64,9 @@ class Pipe:
         self._fd = fd
         self._take: Callable[[bytes], object] = lambda data: None
 
+    def fileno(self) -> int:
+        return self._fd
+
     @contextlib.contextmanager
     def into(self, take: Callable[[bytes], object]) -> Generator[None]:
         before, self._take = self._take, take

@@ -32,6 +32,8 @@ class Interrupts:
         self._running = False
         self._held = 0
         self._pending = False
+        self._main = threading.main_thread().ident
+        self._hold = _Held(self)
 
     @contextmanager
     def running(self) -> Generator[None]:
@@ -44,22 +46,24 @@ class Interrupts:
         finally:
             self._running = False
 
-    @contextmanager
-    def held(self) -> Generator[None]:
+    @property
+    def held(self) -> _Held:
         """Around what must not be cut in half; an interrupt waits for the end of it."""
-        if threading.current_thread() is not threading.main_thread():  # signals are for the main thread
-            yield
-            return
-        self._held += 1
-        try:
-            yield
-        finally:
+        return self._hold
+
+    def hold(self) -> None:
+        """`held` begins."""
+        if threading.get_ident() == self._main:  # signals are for the main thread
+            self._held += 1
+
+    def let_go(self) -> None:
+        """`held` ends."""
+        if threading.get_ident() == self._main:
             self._held -= 1
-        self.check()
 
     def check(self) -> None:
         """Raise the KeyboardInterrupt that is due, in the main thread."""
-        if self._pending and self._running and threading.current_thread() is threading.main_thread():
+        if self._pending and self._running and threading.get_ident() == self._main:
             self._pending = False
             raise KeyboardInterrupt
 
@@ -68,6 +72,23 @@ class Interrupts:
             self._pending = True
         elif self._running:
             raise KeyboardInterrupt
+
+
+class _Held:
+    """Not a `contextmanager`, which would cost more than what it is around."""
+
+    __slots__ = ("_interrupts",)
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+
+    def __enter__(self) -> None:
+        self._interrupts.hold()
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        self._interrupts.let_go()
+        if kind is None:
+            self._interrupts.check()
 
 
 class Link:
@@ -88,7 +109,7 @@ class Link:
         order.
         """
         self._flush()
-        with self._interrupts.held():
+        with self._interrupts.held:
             try:
                 self._channel.send(Frame(kind, body, blobs))
             except ChannelClosedError:
@@ -144,7 +165,7 @@ class Link:
 
     def _wait(self, take: Callable[[], Frame | None]) -> Frame:
         while True:
-            with self._interrupts.held():
+            with self._interrupts.held:
                 with self._changed:
                     if (frame := take()) is not None:
                         return frame

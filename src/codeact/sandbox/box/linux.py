@@ -13,6 +13,7 @@ import platform
 import signal
 import socket
 import struct
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -36,6 +37,9 @@ CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SETPCAP = 1, 3, 8
 CAP_SYS_CHROOT, CAP_SYS_PTRACE, CAP_SYS_ADMIN = 18, 19, 21
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40
+
+_TIMER = struct.Struct("qqqq")  # seconds and nanoseconds, of the interval and of the first time
+_LONGEST = 1e8  # seconds, three years
 
 _NUMBERS = {"x86_64": (56, 155, 442), "aarch64": (220, 41, 442)}  # clone, pivot_root, mount_setattr
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -167,6 +171,18 @@ def drop_capabilities(keep: Collection[int] = ()) -> None:
 def raise_loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP | _IFF_RUNNING))
+
+
+def timer() -> int:
+    """A descriptor that becomes readable when its time has come."""
+    return _check(_libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC), "timerfd_create")
+
+
+def set_timer(fd: int, seconds: float) -> None:
+    """Once, in so many seconds from now; 0 is at once."""
+    nanoseconds = max(1, int(min(seconds, _LONGEST) * 1e9))  # zero would switch it off
+    block = _TIMER.pack(0, 0, *divmod(nanoseconds, 1_000_000_000))
+    _check(_libc.timerfd_settime(fd, 0, block, None), "timerfd_settime")
 
 
 def set_host_name(name: str) -> None:
