@@ -37,7 +37,7 @@ def decode_all(data: bytes, size: int) -> list[Frame]:
 
 
 @given(st.lists(FRAMES, max_size=4), st.integers(1, 200))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_frames_survive_any_cut(frames: list[Frame], size: int) -> None:
     data = b"".join(bytes(buffer) for frame in frames for buffer in encode(frame))
     assert [(f.kind, f.body, list(f.blobs)) for f in decode_all(data, size)] == [
@@ -46,12 +46,14 @@ def test_frames_survive_any_cut(frames: list[Frame], size: int) -> None:
 
 
 @given(st.binary(max_size=300))
+@settings(deadline=None)
 def test_noise_is_refused_or_waited_for(noise: bytes) -> None:
     with contextlib.suppress(FrameError):
         decode_all(noise, 50)
 
 
 @given(JSON, st.integers(0, 20))
+@settings(deadline=None)
 def test_any_json_header_is_a_frame_or_refused(header: Any, blobs: int) -> None:
     data = json.dumps(header).encode()
     with contextlib.suppress(FrameError):
