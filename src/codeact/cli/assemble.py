@@ -20,6 +20,7 @@ from codeact.actions import action_space
 from codeact.agent import Agent, Approve, Budget, expect_files, grounded
 from codeact.agent.checks import Check
 from codeact.cli.artifacts import check_readable
+from codeact.cli.limits import parse_limits
 from codeact.cli.options import AgentOptions
 from codeact.cli.pulling import ensure_weights
 from codeact.errors import UsageError
@@ -27,7 +28,7 @@ from codeact.models import Model, choose_default, open_model, options_from_env
 from codeact.models.metering import Prices
 from codeact.models.store import Store, default_root
 from codeact.sandbox import sandbox
-from codeact.sandbox.base import Sandbox
+from codeact.sandbox.base import Limits, Sandbox
 from codeact.tools import FunctionTool
 from codeact.types import ToolBox
 
@@ -39,6 +40,7 @@ class Parts:
     options: AgentOptions
     tools: Sequence[FunctionTool[..., Any]]
     place: Sandbox
+    limits: Limits
 
 
 def parts_of(options: AgentOptions) -> Parts:
@@ -50,7 +52,8 @@ def parts_of(options: AgentOptions) -> Parts:
     _check_files(options)
     action_space(options.actions, options.dialect)
     tools = [tool for place in options.tools for tool in load_tools(place)]
-    return Parts(options, tools, sandbox_named(options.sandbox, options.require))
+    place = sandbox_named(options.sandbox, options.require)
+    return Parts(options, tools, place, parse_limits(options.limit))
 
 
 def _model_options(options: AgentOptions) -> dict[str, Any]:
@@ -126,6 +129,7 @@ async def open_agent(parts: Parts, model: Model, *, approve: Approve | None = No
             dialect=options.dialect,
             sandbox=parts.place,
             budget=_budget(options),
+            limits=parts.limits,
             network=options.network,
             checks=_checks(options),
             approve=approve,

@@ -42,12 +42,22 @@ _READS = 16  # of frames that are too large for one, until others have their tur
 _NEVER = float("inf")
 _REST = 1.0  # seconds for what a dead worker had still said; its children may go on talking in its name
 
-Stop = Literal["timeout", "interrupted"]
+Stop = Literal["timeout", "cpu_time", "interrupted"]
+# Looks at what a session uses: why to stop the action, if so, and the moment of the monotonic clock for the next look.
+Look = Callable[[], tuple[Stop | None, float]]
 
 
 class Action:
     def __init__(
-        self, *, number: int, worker: Worker, tools: ToolBox | None, limits: Limits, time_limit: float, emit: Emit
+        self,
+        *,
+        number: int,
+        worker: Worker,
+        tools: ToolBox | None,
+        limits: Limits,
+        time_limit: float,
+        emit: Emit,
+        look: Look,
     ) -> None:
         self.number = number
         self.stdout = Kept(limits.output - limits.output // 4)
@@ -59,6 +69,8 @@ class Action:
         self._worker = worker
         self._limits = limits
         self._emit = emit
+        self._look = look
+        self._look_at = 0.0
         self._clock = Clock(time_limit)
         self._ladder = Ladder(worker)
         self._calls = Calls(wire=worker.wire, tools=tools, limit=limits.tool_calls, clock=self._clock)
@@ -153,7 +165,7 @@ class Action:
         """Have the watch wake us for what is due next."""
         if self._watch is not None:
             limit = _NEVER if self.stopped else self._clock.runs_out_at
-            self._watch.ring_at(min(limit, self._ladder.next_at, self._lost_until))
+            self._watch.ring_at(min(limit, self._ladder.next_at, self._lost_until, self._look_at))
             self._watch.want_room(self._worker.wire.fileno(), self._worker.wire.has_unsent)
 
     def _hear(self, watch: Watch, pipes: Sequence[Pipe]) -> None:
@@ -196,6 +208,10 @@ class Action:
             self._condemn(self._lost)
         if now >= self._clock.runs_out_at and self.stopped is None:
             self.stop("timeout")
+        if now >= self._look_at:
+            why, self._look_at = self._look()
+            if why is not None:
+                self.stop(why)
         self._ladder.climb(now)
 
     def _lose(self, reason: str) -> None:

@@ -8,10 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from codeact.errors import UsageError
 from codeact.events import Emit, ignore
 from codeact.types import BoxInfo, ExecResult, ToolBox
 
 MiB = 1024 * 1024
+_INTERPRETER = 64 * MiB  # bytes that are needed before an agent's code does anything
+_LEAST = {
+    "memory": _INTERPRETER,
+    "total_memory": 2 * _INTERPRETER,
+    "cpu_time": 0.01,
+    "processes": 2,
+    "open_files": 32,
+    "workspace": MiB,
+    "inodes": 64,
+    "output": 1024,
+    "tool_calls": 0,
+}
 
 NetworkPolicy = Literal["none", "open"]
 Capability = Literal["files", "interrupt", "checkpoint", "fork"]
@@ -19,14 +32,39 @@ Capability = Literal["files", "interrupt", "checkpoint", "fork"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one session may use. Meeting a limit is a result that the model can read, never a hang."""
+    """What one session may use. Meeting a limit is a result that the model can read, never a hang. The limit of wall
+    time is given with each action.
 
-    memory: int = 4096 * MiB  # bytes per process of the session
-    processes: int = 128
-    open_files: int = 1024
+    Raises:
+        UsageError: a limit that nothing could run under, or two that contradict each other.
+    """
+
+    memory: int = 4096 * MiB  # bytes per process: a clean MemoryError
+    total_memory: int = 6144 * MiB  # bytes of all processes and files together: the kernel ends a process
+    cpu_time: float | None = None  # seconds of processor time per action, of all processes together
+    processes: int = 128  # threads count as well
+    open_files: int = 1024  # per process
     workspace: int = 1024 * MiB  # bytes of files, /tmp included
+    inodes: int = 200_000  # files and folders, /tmp included
     output: int = 8 * MiB  # bytes of output kept per action; the rest is counted and dropped
     tool_calls: int = 1000  # per action
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value: float | None = getattr(self, name)
+            if value is not None and not value >= least:
+                raise UsageError(f"the limit {name}={value!r} is too low to run anything; give at least {least:,}")
+        if self.memory > self.total_memory:
+            raise UsageError(
+                f"the limit memory={self.memory:,} (bytes per process) is above total_memory={self.total_memory:,} "
+                "(bytes of the whole session); lower the first or raise the second"
+            )
+        if self.workspace > self.total_memory - _INTERPRETER:
+            raise UsageError(
+                f"the limit workspace={self.workspace:,} leaves too little of total_memory={self.total_memory:,}: "
+                f"files are kept in memory, and an interpreter needs {_INTERPRETER:,}; lower the first or raise the "
+                "second"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,15 +4,14 @@ model.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from codeact.sandbox.action import Stop
-from codeact.types import ExecError, State
+from codeact.types import ErrorKind, ExecError, State
 
+_KINDS: Mapping[Stop, ErrorKind] = {"timeout": "timeout", "cpu_time": "timeout", "interrupted": "interrupted"}
 KEPT: Mapping[State, str] = {
     "kept": "Variables are kept.",
     "restored": "Variables are as they were before this action, files are as it left them.",
@@ -27,9 +26,9 @@ def stopped(why: Stop | None, error: ExecError | None, *, seconds: float) -> Exe
     name, text = _reason(why, seconds)
     message = f"{text} {KEPT['kept']}"
     if error is None or error.kind != "interrupted":
-        return ExecError(kind=why, name=name, message=message)
+        return ExecError(kind=_KINDS[why], name=name, message=message)
     frames = error.traceback.removesuffix("KeyboardInterrupt")
-    return replace(error, kind=why, name=name, message=message, traceback=f"{frames}{name}: {message}")
+    return replace(error, kind=_KINDS[why], name=name, message=message, traceback=f"{frames}{name}: {message}")
 
 
 def died(
@@ -41,18 +40,24 @@ def died(
     kept = KEPT[state]
     if why is not None:
         name, text = _reason(why, seconds)
-        return ExecError(kind=why, name=name, message=f"{text} It did not react to an interrupt and was killed. {kept}")
+        text = f"{text} It did not react to an interrupt and was killed. {kept}"
+        return ExecError(kind=_KINDS[why], name=name, message=text)
+    if starved and status in (None, -signal.SIGKILL):
+        return out_of_memory(kept)
     if broken and status in (None, -signal.SIGKILL):
         text = f"The interpreter lost its connection to the host ({broken}) and was killed."
         return ExecError(kind="crashed", name="ProtocolError", message=f"{text} {kept}")
     if status is not None and status >= 0:
         text = f"The process of the interpreter ended with exit code {status}."
         return ExecError(kind="exited", name="SystemExit", message=f"{text} {kept}")
-    if starved and status == -signal.SIGKILL:
-        text = "The machine ran out of memory and the interpreter was killed. Use less memory at a time."
-        return ExecError(kind="out_of_memory", name="MemoryError", message=f"{text} {kept}")
     name = "an unknown signal" if status is None else signal.Signals(-status).name
     return ExecError(kind="crashed", name=name, message=f"The interpreter crashed ({name}). {kept}")
+
+
+def out_of_memory(kept: str) -> ExecError:
+    """The error of an action whose interpreter the kernel has killed for want of memory."""
+    text = "The memory of this session was used up, by processes and files, and the interpreter was killed."
+    return ExecError(kind="out_of_memory", name="MemoryError", message=f"{text} Use less at a time. {kept}")
 
 
 def not_restarted(reason: str) -> ExecError:
@@ -69,16 +74,20 @@ def died_between(status: int | None, state: State) -> ExecError:
     )
 
 
-def memory_kills() -> int:
-    """How often the kernel has killed for want of memory since it started; 0 where it does not say."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
+def killed_children(count: int) -> str:
+    """For the end of standard error, when the interpreter itself lives."""
+    if not count:
+        return ""
+    number = "a process" if count == 1 else f"{count} processes"
+    return f"\n[sandbox] the memory of this session was used up; of what this code had started, {number} had to go\n"
 
 
 def _reason(why: Stop, seconds: float) -> tuple[str, str]:
-    if why == "timeout":
-        return "TimeoutError", f"The action was stopped at its time limit, after {seconds:.1f} seconds."
-    return "KeyboardInterrupt", "The action was interrupted."
+    match why:
+        case "timeout":
+            return "TimeoutError", f"The action was stopped at its time limit, after {seconds:.1f} seconds."
+        case "cpu_time":
+            used = "all the processor time that it may (that of its threads and child processes included)"
+            return "TimeoutError", f"The action had used {used} and was stopped, after {seconds:.1f} seconds."
+        case "interrupted":
+            return "KeyboardInterrupt", "The action was interrupted."

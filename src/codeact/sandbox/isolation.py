@@ -24,7 +24,8 @@ _REMEDIES = {
     "privileges": "use Linux 4.3 or later",
     "landlock": "use Linux 6.12 or later with landlock in the kernel's `lsm=` list",
     "seccomp": "use a kernel with CONFIG_SECCOMP_FILTER",
-    "total memory": "not built yet; run the program in a systemd scope or container with a memory limit",
+    "total memory": "give this program a control group that it may divide: start it with `systemd-run --user --scope` "
+    "(as an ordinary user, with control groups v2) or as root; in a container, with a writable /sys/fs/cgroup",
 }
 
 
@@ -68,9 +69,7 @@ def layer(name: str, active: bool, detail: str = "") -> Layer:
 def report(*parts: Any) -> IsolationReport:
     """From the rows that the processes of a box have sent: [name, active, detail]."""
     rows = [row for part in parts if isinstance(part, list) for row in cast("list[Any]", part)]
-    layers = [layer(str(row[0]), row[1] is True, str(row[2])) for row in rows]
-    total = layer("total memory", False, "limited per process, not over all processes of a session")
-    return IsolationReport(layers=(*layers, total))
+    return IsolationReport(layers=tuple(layer(str(row[0]), row[1] is True, str(row[2])) for row in rows))
 
 
 def refusal(missing: Iterable[Layer], require: Level = "namespace") -> str:

@@ -43,6 +43,7 @@ class Launched:
     """A running first process, ready to be asked."""
 
     wire: Wire
+    pid: int
     python: str
     packages: Mapping[str, str]
 
@@ -82,7 +83,7 @@ async def launched(
     try:
         frame = await _first_frame(wire, errors)
         patience = _END
-        yield Launched(wire, str(frame.body.get("python", "")), _versions(frame.body.get("packages")))
+        yield Launched(wire, process.pid, str(frame.body.get("python", "")), _versions(frame.body.get("packages")))
     finally:
         wire.close()
         os.close(errors)
@@ -146,6 +147,7 @@ def box_limits(limits: Limits) -> dict[str, int]:
         "processes": limits.processes,
         "open_files": limits.open_files,
         "workspace": limits.workspace,
+        "inodes": limits.inodes,
     }
 
 

@@ -22,6 +22,7 @@ from codeact.sandbox.box.frames import Frame
 from codeact.sandbox.control import Control
 from codeact.sandbox.isolation import Level
 from codeact.sandbox.launch import PRELOAD, Launched, box_limits, launched, package_folders
+from codeact.sandbox.meter import metered, pid_of
 from codeact.sandbox.output import Pipe, open_pipe
 from codeact.sandbox.session import BoxSession
 from codeact.sandbox.wire import RefusalError, Wire
@@ -94,9 +95,11 @@ class LocalSandbox:
         self, server: Launched, tools: ToolBox | None, limits: Limits, network: NetworkPolicy
     ) -> AsyncGenerator[BoxSession, None]:
         wire, pipes, pidfd = await _fork(server, limits, network)
+        meter = metered(pid_of(pidfd), limits)  # before anything of an agent's is started in it
         policy = self._checkpoints
-        session = BoxSession(control=Control(wire), pipes=pipes, tools=tools, limits=limits, checkpoints=policy)
+        session = BoxSession(control=Control(wire), pipes=pipes, tools=tools, meter=meter, checkpoints=policy)
         try:
+            meter.check_room()
             await session.start(server)
             if not isolation.meets(session.isolation.level, self._require):
                 raise IsolationError(isolation.refusal(isolation.unmet(session.isolation), self._require))
@@ -107,6 +110,7 @@ class LocalSandbox:
                 await anyio.wait_readable(
                     pidfd
                 )  # then all of it is gone: the kernel ends a pid namespace with its first process
+                await meter.remove()
             os.close(pidfd)
 
 

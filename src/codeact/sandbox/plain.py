@@ -19,6 +19,7 @@ import anyio.to_thread
 from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
 from codeact.sandbox.control import Control
 from codeact.sandbox.launch import PRELOAD, box_limits, launched, package_folders
+from codeact.sandbox.meter import metered
 from codeact.sandbox.output import open_pipe
 from codeact.sandbox.session import BoxSession
 from codeact.types import ToolBox
@@ -65,18 +66,22 @@ class SubprocessSandbox:
             with contextlib.ExitStack() as given, contextlib.ExitStack() as kept:
                 (out, stdout), (err, stderr) = open_pipe(given, kept), open_pipe(given, kept)
                 home, output = str(workspace), (stdout, stderr)
-                async with launched(
-                    self._python, options, home=home, temporary=str(temporary), output=output
-                ) as process:
+                async with (
+                    contextlib.AsyncExitStack() as after,
+                    launched(self._python, options, home=home, temporary=str(temporary), output=output) as process,
+                ):
                     given.close()
+                    meter = metered(process.pid, limits)
+                    after.push_async_callback(meter.remove)
                     session = BoxSession(
                         control=Control(process.wire),
                         pipes=(out, err),
                         tools=tools,
-                        limits=limits,
+                        meter=meter,
                         checkpoints=self._checkpoints,
                     )
                     try:
+                        meter.check_room()
                         await session.start(process)
                         yield session
                     finally:

@@ -20,12 +20,13 @@ from codeact.errors import SandboxError, SessionClosedError, TransferError, Unsu
 from codeact.events import Emit, ignore
 from codeact.sandbox import endings, isolation, reports
 from codeact.sandbox.action import Action
-from codeact.sandbox.base import Capability, Checkpoint, Checkpoints, FileInfo, Limits, Variable
+from codeact.sandbox.base import Capability, Checkpoint, Checkpoints, FileInfo, Variable
 from codeact.sandbox.box.branches import MAIN
 from codeact.sandbox.box.frames import Frame
 from codeact.sandbox.control import Control
 from codeact.sandbox.isolation import IsolationReport
 from codeact.sandbox.launch import Launched
+from codeact.sandbox.meter import Meter
 from codeact.sandbox.output import Kept, Pipe, open_pipe
 from codeact.sandbox.past import Copy, Past, copy_of, wake
 from codeact.sandbox.uploads import chunks
@@ -47,7 +48,7 @@ class BoxSession:
         control: Control,
         pipes: tuple[Pipe, Pipe],
         tools: ToolBox | None,
-        limits: Limits,
+        meter: Meter,
         checkpoints: Checkpoints = "standby",
         branch: int = MAIN,
     ) -> None:
@@ -59,7 +60,8 @@ class BoxSession:
         self._past = Past(control, branch, checkpoints)
         self._pipes = pipes
         self._tools = tools
-        self._limits = limits
+        self._meter = meter
+        self._limits = limits = meter.limits
         self._turn = anyio.Lock()
         self._ran = 0  # actions so far
         self._forks = list[BoxSession]()
@@ -68,7 +70,6 @@ class BoxSession:
         self._interrupted: ExecResult | None = None
         self._late = Kept(limits.output)  # output of background work, since the last action
         self._closed = False
-        self._memory_kills = 0  # on the whole machine, when the worker was started
 
     @property
     def info(self) -> BoxInfo:
@@ -92,7 +93,7 @@ class BoxSession:
             SandboxError: the machinery failed.
         """
         frame = await self._control.ready()
-        self.isolation = isolation.report(frame.body.get("layers"), await self._spawn())
+        self.isolation = isolation.report(frame.body.get("layers"), await self._spawn(), self._meter.layers)
         self._info = BoxInfo(
             python=server.python,
             workspace=frame.body["workspace"],
@@ -136,7 +137,13 @@ class BoxSession:
             self._ran += 1
             number = self._ran
             action = Action(
-                number=number, worker=worker, tools=self._tools, limits=self._limits, time_limit=time_limit, emit=emit
+                number=number,
+                worker=worker,
+                tools=self._tools,
+                limits=self._limits,
+                time_limit=time_limit,
+                emit=emit,
+                look=self._meter.begin(),
             )
             self._action = action
             try:
@@ -167,8 +174,9 @@ class BoxSession:
             raise
 
     async def _result(self, action: Action, report: reports.Report | None, duration: float) -> ExecResult:
+        kills = self._meter.new_kills()
         if report is None:
-            starved = endings.memory_kills() > self._memory_kills
+            starved = kills.machine > 0
             state: State = "lost"
             try:
                 status, state = await self._recover()
@@ -183,7 +191,7 @@ class BoxSession:
             report = replace(report, error=endings.stopped(action.stopped, report.error, seconds=duration))
         return ExecResult(
             stdout=action.stdout.text,
-            stderr=action.stderr.text,
+            stderr=action.stderr.text + endings.killed_children(kills.own if state == "kept" else 0),
             value=report.value,
             displays=tuple(action.displays),
             error=report.error,
@@ -275,7 +283,7 @@ class BoxSession:
                     control=self._control,
                     pipes=(out, err),
                     tools=self._tools,
-                    limits=self._limits,
+                    meter=self._meter,
                     checkpoints=self._policy,
                     branch=number,
                 )
@@ -309,7 +317,6 @@ class BoxSession:
     async def _spawn(self) -> Any:
         """Start a worker. The layers that it reports to be around it."""
         self._worker, layers = await self._control.spawn(self._branch, self._tools.specs if self._tools else ())
-        self._memory_kills = endings.memory_kills()
         return layers
 
     async def _recover(self) -> tuple[int | None, State]:
@@ -343,7 +350,6 @@ class BoxSession:
 
     async def _go_on_with(self, copy: Copy) -> None:
         self._worker = await wake(self._control, copy)
-        self._memory_kills = endings.memory_kills()
 
     async def _follow(self) -> None:
         if self._worker is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from . import linux
-from .confine import private_files
+from .confine import Allowance, private_files
 from .copying import copy_tree
 from .files import FileError
 from .root import BRANCHES, FOLDERS, HOME, WORKSPACE
@@ -64,8 +64,8 @@ class Branches(Protocol):
 
 
 class Mounted:
-    def __init__(self, size: int, in_tmp: Sequence[str]) -> None:
-        self._size = size
+    def __init__(self, allowance: Allowance, in_tmp: Sequence[str]) -> None:
+        self._allowance = allowance
         self._in_tmp = in_tmp
         self._hidden = -1  # descriptor of the file system with roots and copies; made when the first is needed
         self._numbers = 0
@@ -91,7 +91,7 @@ class Mounted:
         linux.mount("/", root, flags=linux.MS_BIND | linux.MS_REC)
         self._roots[number] = root
         try:
-            private_files(root, self._size, self._in_tmp)
+            private_files(root, self._allowance, self._in_tmp)
             for name in FOLDERS:
                 copy_tree(f"{origin}{HOME}/{name}", f"{root}{HOME}/{name}")
         except BaseException:
@@ -122,7 +122,7 @@ class Mounted:
         root = self.root(branch)
         for name in ("shm", "work", "tmp", "tmp"):  # the base lies below `tmp`
             linux.unmount(f"{root}{HOME}/{name}")
-        private_files(root, self._size, self._in_tmp)
+        private_files(root, self._allowance, self._in_tmp)
         for name in FOLDERS:
             copy_tree(f"{self._path(copy)}/{name}", f"{root}{HOME}/{name}")
 
@@ -135,7 +135,7 @@ class Mounted:
 
     def _next(self) -> int:
         if self._hidden < 0:
-            linux.mount("tmpfs", BRANCHES, "tmpfs", _PLAIN, f"size={_COPIES * self._size},mode=0700")
+            linux.mount("tmpfs", BRANCHES, "tmpfs", _PLAIN, f"size={_COPIES * self._allowance.workspace},mode=0700")
             linux.mount("", BRANCHES, flags=linux.MS_UNBINDABLE)  # else each root would hold all the others
             self._hidden = os.open(BRANCHES, os.O_RDONLY | os.O_DIRECTORY)
             linux.mount("tmpfs", BRANCHES, "tmpfs", _PLAIN, "size=4k,mode=0500")

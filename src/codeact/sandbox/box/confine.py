@@ -44,7 +44,6 @@ OF_WORKER = (linux.CAP_SYS_CHROOT,)
 _TMP = "tmp"
 _PLAIN = linux.MS_NOSUID | linux.MS_NODEV
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
-_INODES = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +54,7 @@ class Allowance:
     processes: int
     open_files: int
     workspace: int
+    inodes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +67,23 @@ class Layer:
         return [self.name, self.active, self.detail]
 
 
-def own_files(size: int, in_tmp: Sequence[str]) -> None:
+def own_files(allowance: Allowance, in_tmp: Sequence[str]) -> None:
     """Files, /proc and terminals of this session only."""
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    private_files("", size, in_tmp)
+    private_files("", allowance, in_tmp)
     linux.mount("proc", "/proc", "proc", _PLAIN | linux.MS_NOEXEC)
     linux.mount("devpts", "/dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     os.chdir(WORKSPACE)
 
 
-def private_files(root: str, size: int, in_tmp: Sequence[str]) -> None:
-    """An empty workspace, /tmp and /dev/shm in the tree `root` (empty for `/`), out of one budget of `size` bytes.
-    `in_tmp`: read-only folders that are shown below /tmp, in the new one too.
+def private_files(root: str, allowance: Allowance, in_tmp: Sequence[str]) -> None:
+    """An empty workspace, /tmp and /dev/shm in the tree `root` (empty for `/`), out of one budget of bytes and
+    inodes. `in_tmp`: read-only folders that are shown below /tmp, in the new one too.
     """
     base = f"{root}{HOME}/{_TMP}"
     shown = [(os.open(path, os.O_PATH), f"{base}/{Path(path).relative_to('/', _TMP)}") for path in in_tmp]
-    linux.mount("tmpfs", base, "tmpfs", _PLAIN, f"size={size},nr_inodes={_INODES},mode=0755")
+    room = f"size={allowance.workspace},nr_inodes={allowance.inodes}"
+    linux.mount("tmpfs", base, "tmpfs", _PLAIN, f"{room},mode=0755")
     for name, mode in FOLDERS.items():
         folder = Path(base, name)
         folder.mkdir()

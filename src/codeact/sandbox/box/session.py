@@ -64,7 +64,7 @@ def run(channel: Channel, output: tuple[int, int], terms: Terms) -> None:
 
 def _close_in(terms: Terms) -> list[Layer]:
     linux.map_ids(confine.USER_ID, confine.USER_ID, terms.outside)
-    confine.own_files(terms.allowance.workspace, terms.in_tmp)
+    confine.own_files(terms.allowance, terms.in_tmp)
     layers = [
         Layer("namespaces", True, "user, mount, pid, ipc, uts"),
         Layer("files", True, "private read-only root; workspace, /tmp and /dev/shm in memory"),
@@ -85,7 +85,7 @@ def _plain(terms: Terms) -> list[Layer]:
 
 def _branches(terms: Terms) -> Branches:
     if terms.workspace is None:
-        return branches.Mounted(terms.allowance.workspace, terms.in_tmp)
+        return branches.Mounted(terms.allowance, terms.in_tmp)
     return branches.Folders(terms.workspace)
 
 
