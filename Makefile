@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TASK := "Load ice_cream.csv. Fit a scikit-learn LinearRegression that predicts sales_usd from temperature_c. Save a scatter \
 plot with the fitted line as fit.png. Report the slope and the RMSE (square root of sklearn.metrics.mean_squared_error)."
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench leaks clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -31,6 +31,9 @@ check: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/sandbox.py
+
+leaks: $(VENV)/.ready
+	$(BIN)/python -m pytest -m slow --durations=5
 
 format: $(VENV)/.ready
 	$(BIN)/ruff format

@@ -170,9 +170,19 @@ async def test_a_server_killed_by_hand_ends_its_sessions_clearly() -> None:
                 await session.run("x")
 
     async with LocalSandbox(preload=()) as server:
-        for _ in range(2):  # while a session is open, and when there is no server any more
+        for _ in range(2):
             with anyio.fail_after(20), pytest.raises(SandboxError):
                 await use(server)
+        values: list[str | None] = []
+
+        async def one() -> None:
+            async with server.open() as session:
+                values.append((await session.run("6 * 7")).value)
+
+        async with anyio.create_task_group() as tasks:  # the first of them starts another server, the others wait
+            for _ in range(4):
+                tasks.start_soon(one)
+        assert values == ["42"] * 4
     assert processes() <= others
 
 

@@ -205,14 +205,14 @@ def _without_swap(file: Path, value: str) -> None:
 
 def _own_mark() -> str:
     """Tells this process from every other that there is or was: by its pid namespace, its pid, its start."""
-    return f"{_namespace()}.{os.getpid()}.{_start_of(os.getpid())}"
+    return f"{_namespace()}.{os.getpid()}.{start_of(os.getpid())}"
 
 
 def _remove_stale(folder: Path) -> None:
     """The groups of hosts that are gone. A group with a process in it cannot be removed, so trying harms nobody."""
     for stale in folder.glob(f"{_PREFIX}*.*.*-*"):
         namespace, pid, start = stale.name.removeprefix(_PREFIX).rpartition("-")[0].split(".")
-        if namespace == _namespace() and pid.isdigit() and start != _start_of(int(pid)):
+        if namespace == _namespace() and pid.isdigit() and start != start_of(int(pid)):
             _removed(stale)
 
 
@@ -220,7 +220,7 @@ def _namespace() -> str:
     return str(Path("/proc/self/ns/pid").stat().st_ino)
 
 
-def _start_of(pid: int) -> str:
+def start_of(pid: int) -> str:
     """When a process has started, as the kernel counts it; empty when there is none, or one that waits for burial."""
     after_the_name = read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
     return after_the_name[19] if after_the_name and after_the_name[0] != "Z" else ""

@@ -47,6 +47,14 @@ class Launched:
     python: str
     packages: Mapping[str, str]
 
+    @property
+    def dead(self) -> bool:
+        """Whether something has ended it."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # waited for already
+            return True
+
 
 @contextlib.asynccontextmanager
 async def launched(

@@ -60,6 +60,7 @@ class LocalSandbox:
         self._options = {"form": "server", "preload": list(preload), "packages": [] if python else package_folders()}
         self._shared: Launched | None = None
         self._stack = contextlib.AsyncExitStack()
+        self._starting = anyio.Lock()
 
     @property
     def name(self) -> str:
@@ -84,8 +85,16 @@ class LocalSandbox:
             remedy. SandboxError: the machinery failed.
         """
         async with contextlib.AsyncExitStack() as stack:
-            server = self._shared or await stack.enter_async_context(self._server())
+            server = await self._living() or await stack.enter_async_context(self._server())
             yield await stack.enter_async_context(self._session(server, tools, limits or Limits(), network))
+
+    async def _living(self) -> Launched | None:
+        """The shared server, if there is one; another, if it was ended from outside."""
+        async with self._starting:
+            if self._shared is not None and self._shared.dead:
+                await self._stack.aclose()
+                self._shared = await self._stack.enter_async_context(self._server())
+            return self._shared
 
     def _server(self) -> contextlib.AbstractAsyncContextManager[Launched]:
         return launched(self._python, self._options, home=_WORKSPACE, temporary=_TEMPORARY)

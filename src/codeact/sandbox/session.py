@@ -185,6 +185,11 @@ class BoxSession:
             except RefusalError as problem:  # the session's first process is there, but can do no more
                 self._forget_worker()
                 error = endings.not_restarted(str(problem))
+            except SandboxError:
+                if not kills.own:
+                    raise
+                self._forget_worker()  # the kernel chose the session's first process
+                error = endings.out_of_memory("The session is over.")
             report = reports.Report(number=action.number, value=None, error=error, answer=None)
         else:
             state = "kept"
