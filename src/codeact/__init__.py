@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from codeact.errors import CodeActError
     from codeact.events import Event
     from codeact.models import open_model
-    from codeact.sandbox.base import Limits
+    from codeact.sandbox.base import Allow, Limits
     from codeact.tools import ToolSet, mcp_tools, tool
     from codeact.trajectory import load_trajectory
     from codeact.types import Answer, CodeAction, ExecResult, Message, Trajectory
 
 _HOMES = {
     "Agent": "codeact.agent",
+    "Allow": "codeact.sandbox.base",
     "Answer": "codeact.types",
     "Budget": "codeact.agent",
     "CodeAction": "codeact.types",
@@ -46,6 +47,7 @@ _PACKAGES = ("actions", "models", "sandbox", "tools", "trajectory")
 
 __all__ = [
     "Agent",
+    "Allow",
     "Answer",
     "Budget",
     "CodeActError",

@@ -10,7 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from codeact.types import Action, Answer, Display, Observation, Outcome, Reply, Result, ToolCall, ToolRecord
+from codeact.types import (
+    Action,
+    Answer,
+    Display,
+    NetworkRequest,
+    Observation,
+    Outcome,
+    Reply,
+    Result,
+    ToolCall,
+    ToolRecord,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,14 @@ class DisplayShown:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkRequested:
+    """Code asks for a host, or has been refused one. Its bytes are not counted yet: `session.requests` has them."""
+
+    request: NetworkRequest
+    kind: Literal["network_requested"] = "network_requested"
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCalled:
     call: ToolCall
     kind: Literal["tool_called"] = "tool_called"
@@ -118,6 +137,7 @@ Event = (
     | ActionStarted
     | OutputChunk
     | DisplayShown
+    | NetworkRequested
     | ToolCalled
     | ToolReturned
     | ApprovalAsked

@@ -318,6 +318,20 @@ class ToolBox(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRequest:
+    """Code in a box asked for a host. A tunnel (CONNECT) is one request, whatever goes through it."""
+
+    time: float  # seconds since the epoch
+    method: str
+    host: str
+    port: int
+    allowed: bool
+    reason: str = ""  # why it was refused, or failed
+    sent: int = 0  # bytes, so far
+    received: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoxInfo:
     """What is in the box, for the prompt and the record."""
 
@@ -325,3 +339,4 @@ class BoxInfo:
     workspace: str  # absolute path inside the box
     packages: Mapping[str, str] = field(default_factory=dict[str, str])  # import name to version, the notable ones
     isolation: str = "process"  # level that held, by name
+    network: str = "none"  # the policy, as its text

@@ -372,3 +372,27 @@ def test_wrong_tools_are_found_before_a_model_is_fetched(codeact: Codeact) -> No
     done = codeact("run", "Hi.", "--tools", "none.py")
     assert done.stderr.startswith("error: cannot import the tools of 'none.py'")
     assert "fetching" not in done.stderr
+
+
+def test_the_network_is_a_word_or_a_list_of_hosts(codeact: Codeact) -> None:
+    fetch = "```python\nimport urllib.request\nurllib.request.urlopen('https://example.com/')\n```"
+    script = codeact.script(fetch, "It is not allowed.")
+    done = codeact("run", "Fetch it.", "--model", script, "--network", "allow:api.example.org", "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    (request,) = [event["request"] for event in events if event["kind"] == "network_requested"]
+    assert (request["host"], request["port"], request["allowed"]) == ("example.com", 443, False)
+    assert "403 example.com:443 is not allowed by network='allow:api.example.org'" in done.stdout
+    [record] = codeact.records()
+    assert '"network": "allow:api.example.org"' in record.read_text() or '"network":"allow:api.example.org"' in (
+        record.read_text()
+    )
+
+
+def test_a_network_or_package_that_makes_no_sense_is_refused_first(codeact: Codeact) -> None:
+    for option, value, part in (
+        ("--network", "closed", "there is no network policy 'closed'; there are none, packages, open and allow:HOST"),
+        ("--package", "./here", "'./here' is not a package that can be installed"),
+    ):
+        done = codeact("run", "Hello", "--model", codeact.script("Hello."), option, value)
+        assert done.returncode == 2
+        assert part in " ".join(done.stderr.split())

@@ -228,7 +228,7 @@ def readable_python() -> Iterator[str]:
         subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
         folder.chmod(0o755)
         packages = next(folder.glob("lib/python*/site-packages"))
-        for name in needed_by("ipython", "anyio", "landlockpy", "seccompy"):
+        for name in needed_by("ipython", "anyio", "h11", "landlockpy", "platformdirs", "seccompy"):
             copy_package(name, packages)
         shutil.copytree(Path(__file__).parents[2] / "src" / "codeact", packages / "codeact")
         yield str(folder / "bin" / "python")
@@ -272,6 +272,32 @@ def test_an_ordinary_user_gets_the_same_isolation(readable_python: str) -> None:
     uid, values, state, level, not_held = json.loads(done.stdout)
     assert uid == (NOBODY if ids else os.getuid())
     assert (values, state, level, not_held) == (["2", "1000", "'1'"], "restored", "namespace", [])
+
+
+PROXIED = """
+import anyio, http.server, threading
+from codeact.sandbox import Allow, sandbox
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello")
+server = http.server.HTTPServer(("127.0.0.1", 0), Page)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+host = f"127.0.0.1:{server.server_port}"
+code = f"import urllib.request; urllib.request.urlopen('http://{host}/').read()"
+async def main():
+    async with sandbox("local", preload=()).open(network=Allow((host,))) as session:
+        print((await session.run(code)).value, [request.allowed for request in session.requests])
+anyio.run(main)
+"""
+
+
+def test_an_ordinary_user_has_a_network_by_list(readable_python: str) -> None:
+    ids = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
+    command, environment = [readable_python, "-c", PROXIED], {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=environment, **ids)
+    assert done.stdout == "b'hello' [True]\n", done.stderr
 
 
 REFUSED = """

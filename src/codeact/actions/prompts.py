@@ -127,7 +127,18 @@ def _session(box: BoxInfo | None) -> str:
 
 def _packages(box: BoxInfo | None) -> str:
     names = ", ".join(box.packages) if box else ""
-    return f"- Installed besides the standard library: {names}.\n" if names else ""
+    installed = f"- Installed besides the standard library: {names}.\n" if names else ""
+    return installed + _network(box)
+
+
+def _network(box: BoxInfo | None) -> str:
+    match box.network.partition(":") if box else ("", "", ""):
+        case "packages", _, _:
+            return "- No network, except that `%pip install NAME` works.\n"
+        case "allow", _, hosts:
+            return f"- No network, except for these hosts, by HTTP: {hosts}.\n"
+        case _:
+            return ""
 
 
 def _functions(tools: Sequence[ToolSpec]) -> str:

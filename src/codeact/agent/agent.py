@@ -26,6 +26,7 @@ from codeact.models import default_model, open_model, options_from_env
 from codeact.models.base import Model
 from codeact.sandbox import sandbox
 from codeact.sandbox.base import Limits, NetworkPolicy, Sandbox, Session
+from codeact.sandbox.network import network_policy
 from codeact.tools import ToolSet
 from codeact.trajectory import TrajectoryWriter
 from codeact.types import JSON, Message, ToolBox
@@ -47,7 +48,7 @@ class Agent:
     sandbox: str | Sandbox = "local"
     budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
-    network: NetworkPolicy = "none"
+    network: NetworkPolicy | str = "none"  # a string as on the command line: "packages", "allow:api.example.com"
     system: str = ""  # added to the system prompt
     checks: Sequence[Check] = (grounded,)
     approve: Approve | None = None
@@ -146,7 +147,7 @@ class Agent:
     @asynccontextmanager
     async def _session(self, tools: ToolBox) -> AsyncGenerator[Session]:
         place = sandbox(self.sandbox) if isinstance(self.sandbox, str) else self.sandbox
-        async with place.open(tools, limits=self.limits, network=self.network) as session:
+        async with place.open(tools, limits=self.limits, network=network_policy(self.network)) as session:
             yield session
 
     def _system_prompt(self, space: ActionSpace, tools: ToolBox, session: Session | None) -> Message:
@@ -160,6 +161,6 @@ class Agent:
             "dialect": space.dialect,
             "tools": [spec.name for spec in tools.specs],
             "budget": asdict(self.budget),
-            "network": self.network,
+            "network": str(self.network),
             "seed": self.seed,
         }

@@ -17,6 +17,7 @@ from codeact.errors import ParseError, ToolError
 from codeact.events import Emit, ReplyParsed, TurnStarted, ignore
 from codeact.sandbox.base import Sandbox, Session
 from codeact.sandbox.box.values import from_json, to_json
+from codeact.sandbox.network import network_policy
 from codeact.trajectory import Difference, compare
 from codeact.types import (
     JSON,
@@ -53,7 +54,7 @@ async def replay(
         SandboxError: the machinery failed.
     """
     tools = RecordedTools([name for run in (*earlier, trajectory) for name in run.agent.get("tools", ())])
-    async with place.open(tools, network=trajectory.agent.get("network", "none")) as session:
+    async with place.open(tools, network=network_policy(trajectory.agent.get("network", "none"))) as session:
         for file in files:
             await session.put(file.name, file)
         for run in earlier:

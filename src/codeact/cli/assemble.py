@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module, util
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from codeact.actions import action_space
 from codeact.agent import Agent, Approve, Budget, expect_files, grounded
 from codeact.agent.checks import Check
 from codeact.cli.artifacts import check_readable
+from codeact.cli.escape import harmless
 from codeact.cli.limits import parse_limits
 from codeact.cli.options import AgentOptions
 from codeact.cli.pulling import ensure_weights
@@ -29,6 +31,7 @@ from codeact.models.metering import Prices
 from codeact.models.store import Store, default_root
 from codeact.sandbox import sandbox
 from codeact.sandbox.base import Limits, Sandbox
+from codeact.sandbox.network import network_policy
 from codeact.tools import FunctionTool
 from codeact.types import ToolBox
 
@@ -43,7 +46,7 @@ class Parts:
     limits: Limits
 
 
-def parts_of(options: AgentOptions) -> Parts:
+def parts_of(options: AgentOptions, notices: Console) -> Parts:
     """Check the options and load what they name, before anything is fetched or started.
 
     Raises:
@@ -52,8 +55,7 @@ def parts_of(options: AgentOptions) -> Parts:
     _check_files(options)
     action_space(options.actions, options.dialect)
     tools = [tool for place in options.tools for tool in load_tools(place)]
-    place = sandbox_named(options.sandbox, options.require)
-    return Parts(options, tools, place, parse_limits(options.limit))
+    return Parts(options, tools, _place(options, notices), parse_limits(options.limit))
 
 
 def _model_options(options: AgentOptions) -> dict[str, Any]:
@@ -146,6 +148,19 @@ def parse_prices(text: str) -> Prices:
         raise UsageError(
             f"--prices {text!r} should be USD per million tokens read, written, and cached: 1.25,10"
         ) from error
+
+
+def _place(options: AgentOptions, notices: Console) -> Sandbox:
+    network_policy(options.network)
+    given: dict[str, Any] = {"require": options.require} if options.require else {}
+    if options.package:
+        given["packages"] = options.package
+        given["progress"] = partial(_tell, notices)
+    return sandbox(options.sandbox, **given)
+
+
+def _tell(notices: Console, line: str) -> None:
+    notices.print(Text(harmless(line), style="dim"))
 
 
 def sandbox_named(name: str, require: str | None = None) -> Sandbox:

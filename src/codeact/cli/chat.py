@@ -29,7 +29,7 @@ def chat(options: AgentOptions) -> int:
 
     From a pipe each line is a message.
     """
-    parts = parts_of(options)
+    parts = parts_of(options, consoles.notices())
     screen = Screen.on(consoles.output())
     folder = plan_folder("chat", options.out, now=datetime.now())
     return anyio.run(_chat, parts, screen, folder)

@@ -70,10 +70,15 @@ class AgentOptions:
     require: Annotated[
         str | None, _acting(metavar="LEVEL", help="Refuse to run code that is isolated less strongly than this.")
     ] = None
-    network: Annotated[Literal["none", "open"], _acting(help="What the code can reach.")] = "none"
     limit: Annotated[
         list[str],
         _acting(metavar="NAME=VALUE", help="What the code may use, as in memory=2GiB or cpu_time=30; repeatable."),
+    ] = field(default_factory=list[str])
+    network: Annotated[
+        str, _acting(metavar="POLICY", help="What the code can reach: none, packages, open or allow:HOST,…")
+    ] = "none"
+    package: Annotated[
+        list[str], _acting(metavar="NAME", help="A package for the sandbox, as pip names it (rich==14.*); repeatable.")
     ] = field(default_factory=list[str])
     approve: Annotated[bool, _acting("--approve", help="Ask before each action.")] = False
     turns: Annotated[int, _limit(min=1, help="Actions and answers, at most.")] = 10

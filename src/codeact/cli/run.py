@@ -45,7 +45,7 @@ def run(
     notices = consoles.notices(quiet=quiet or json)
     folder = plan_folder(task, options.out, now=datetime.now())
     view, asking = _view(options, json=json, quiet=quiet)
-    return anyio.run(_solve, Job(parts_of(options), task, folder, view, asking, notices))
+    return anyio.run(_solve, Job(parts_of(options, notices), task, folder, view, asking, notices))
 
 
 @dataclass(frozen=True, slots=True)

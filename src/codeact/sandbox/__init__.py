@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from codeact.errors import UsageError
 from codeact.sandbox.base import (
+    Allow,
     Capability,
     Checkpoint,
     FileInfo,
@@ -25,6 +26,7 @@ from codeact.sandbox.base import (
 
 __all__ = [
     "SANDBOXES",
+    "Allow",
     "Capability",
     "Checkpoint",
     "FileInfo",

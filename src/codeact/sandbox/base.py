@@ -10,7 +10,21 @@ from typing import Literal, Protocol
 
 from codeact.errors import UsageError
 from codeact.events import Emit, ignore
+from codeact.sandbox.network.policy import Allow, NetworkPolicy
 from codeact.types import BoxInfo, ExecResult, ToolBox
+
+__all__ = [
+    "Allow",
+    "Capability",
+    "Checkpoint",
+    "FileInfo",
+    "Limits",
+    "MiB",
+    "NetworkPolicy",
+    "Sandbox",
+    "Session",
+    "Variable",
+]
 
 MiB = 1024 * 1024
 _INTERPRETER = 64 * MiB  # bytes that are needed before an agent's code does anything
@@ -26,7 +40,6 @@ _LEAST = {
     "tool_calls": 0,
 }
 
-NetworkPolicy = Literal["none", "open"]
 Capability = Literal["files", "interrupt", "checkpoint", "fork"]
 
 

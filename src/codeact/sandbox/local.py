@@ -17,13 +17,19 @@ import anyio
 
 from codeact.errors import IsolationError, UsageError
 from codeact.sandbox import isolation
+from codeact.sandbox import packages as packages_of_boxes
 from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
 from codeact.sandbox.box.frames import Frame
+from codeact.sandbox.box.hints import POLICY
 from codeact.sandbox.control import Control
 from codeact.sandbox.isolation import Level
 from codeact.sandbox.launch import PRELOAD, Launched, box_limits, launched, package_folders
 from codeact.sandbox.meter import metered, pid_of
+from codeact.sandbox.network.egress import egress
+from codeact.sandbox.network.plan import Plan, plan
+from codeact.sandbox.network.policy import network_policy
 from codeact.sandbox.output import Pipe, open_pipe
+from codeact.sandbox.packages import Progress
 from codeact.sandbox.session import BoxSession
 from codeact.sandbox.wire import RefusalError, Wire
 from codeact.types import ToolBox
@@ -44,13 +50,17 @@ class LocalSandbox:
         preload: Sequence[str] = PRELOAD,
         python: str | None = None,
         checkpoints: Checkpoints = "standby",
+        packages: Sequence[str] = (),
+        progress: Progress = lambda line: None,
     ) -> None:
         """`require`: the weakest isolation that is accepted; `process` takes a box in which a layer does not hold.
         `preload`: modules that sessions find imported, where installed. `python`: another interpreter, which must have
         `ipython`, `landlockpy` and `seccompy`. `checkpoints`: what sessions keep of their past by themselves.
+        `packages`: more packages for the boxes, as pip names them (`["six", "rich==14.*"]`), installed from wheels when
+        the sandbox is first opened; `progress` is given pip's lines meanwhile.
 
         Raises:
-            UsageError: no such level.
+            UsageError: no such level, or not a package.
         """
         if require not in isolation.LEVELS:
             raise UsageError(f"there is no isolation level {require!r}; there are {', '.join(isolation.LEVELS)}")
@@ -58,6 +68,8 @@ class LocalSandbox:
         self._checkpoints: Checkpoints = checkpoints
         self._python = python or sys.executable
         self._options = {"form": "server", "preload": list(preload), "packages": [] if python else package_folders()}
+        self._packages = packages_of_boxes.check(packages)
+        self._progress = progress
         self._shared: Launched | None = None
         self._stack = contextlib.AsyncExitStack()
         self._starting = anyio.Lock()
@@ -82,11 +94,13 @@ class LocalSandbox:
 
         Raises:
             IsolationError: this host cannot isolate it as strongly as required; says which layer is missing, and the
-            remedy. SandboxError: the machinery failed.
+            remedy. SandboxError: the machinery failed. SetupError: pip cannot say which index is configured.
+            A package of `packages` cannot be had. UsageError: there is no such network policy.
         """
         async with contextlib.AsyncExitStack() as stack:
+            planned = await plan(network_policy(network), self._python)
             server = await self._living() or await stack.enter_async_context(self._server())
-            yield await stack.enter_async_context(self._session(server, tools, limits or Limits(), network))
+            yield await stack.enter_async_context(self._session(server, tools, limits or Limits(), planned))
 
     async def _living(self) -> Launched | None:
         """The shared server, if there is one; another, if it was ended from outside."""
@@ -96,12 +110,18 @@ class LocalSandbox:
                 self._shared = await self._stack.enter_async_context(self._server())
             return self._shared
 
-    def _server(self) -> contextlib.AbstractAsyncContextManager[Launched]:
-        return launched(self._python, self._options, home=_WORKSPACE, temporary=_TEMPORARY)
+    @contextlib.asynccontextmanager
+    async def _server(self) -> AsyncGenerator[Launched]:
+        folders: list[str] = []
+        if self._packages:
+            folders = [str(await packages_of_boxes.install(self._packages, self._python, progress=self._progress))]
+        options = {**self._options, "installed": folders}
+        async with launched(self._python, options, home=_WORKSPACE, temporary=_TEMPORARY) as server:
+            yield server
 
     @contextlib.asynccontextmanager
     async def _session(
-        self, server: Launched, tools: ToolBox | None, limits: Limits, network: NetworkPolicy
+        self, server: Launched, tools: ToolBox | None, limits: Limits, network: Plan
     ) -> AsyncGenerator[BoxSession, None]:
         wire, pipes, pidfd = await _fork(server, limits, network)
         meter = metered(pid_of(pidfd), limits)  # before anything of an agent's is started in it
@@ -109,10 +129,11 @@ class LocalSandbox:
         session = BoxSession(control=Control(wire), pipes=pipes, tools=tools, meter=meter, checkpoints=policy)
         try:
             meter.check_room()
-            await session.start(server)
+            await session.start(server, str(network.policy))
             if not isolation.meets(session.isolation.level, self._require):
                 raise IsolationError(isolation.refusal(isolation.unmet(session.isolation), self._require))
-            yield session
+            async with egress(wire, network, session.traffic):
+                yield session
         finally:
             session.close()
             with anyio.move_on_after(_END, shield=True):
@@ -123,9 +144,10 @@ class LocalSandbox:
             os.close(pidfd)
 
 
-async def _fork(server: Launched, limits: Limits, network: NetworkPolicy) -> tuple[Wire, tuple[Pipe, Pipe], int]:
+async def _fork(server: Launched, limits: Limits, network: Plan) -> tuple[Wire, tuple[Pipe, Pipe], int]:
     """Ask the server for a session: its control wire, its output pipes and a pidfd of its first process."""
-    body = {"limits": box_limits(limits), "network": network}
+    environment = {**network.environment, POLICY: str(network.policy)}
+    body = {"limits": box_limits(limits), "network": network.form, "environment": environment}
     with contextlib.ExitStack() as given, contextlib.ExitStack() as kept:
         control, theirs = socket.socketpair()
         given.callback(theirs.close)

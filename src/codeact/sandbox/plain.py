@@ -16,10 +16,12 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from codeact.errors import UnsupportedError
 from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
 from codeact.sandbox.control import Control
 from codeact.sandbox.launch import PRELOAD, box_limits, launched, package_folders
 from codeact.sandbox.meter import metered
+from codeact.sandbox.network import network_policy
 from codeact.sandbox.output import open_pipe
 from codeact.sandbox.session import BoxSession
 from codeact.types import ToolBox
@@ -43,12 +45,17 @@ class SubprocessSandbox:
     async def open(
         self, tools: ToolBox | None = None, *, limits: Limits | None = None, network: NetworkPolicy = "none"
     ) -> AsyncGenerator[BoxSession, None]:
-        """A session, for as long as the context lasts. Its network is the host's, whatever `network` says; asking for
-        more is refused.
+        """A session, for as long as the context lasts. Its network is the host's, also where `network` is `none`.
 
         Raises:
+            UnsupportedError: the network is to be limited to some hosts, which nothing here can do.
             SandboxError: the process could not be started.
         """
+        if network_policy(network) not in ("none", "open"):
+            raise UnsupportedError(
+                f"the sandbox 'subprocess' cannot keep network={str(network)!r}: its network is the host's; "
+                "use the sandbox 'local', or network='open'"
+            )
         limits = limits or Limits()
         folder = Path(await anyio.to_thread.run_sync(tempfile.mkdtemp, "", "codeact-"))
         try:

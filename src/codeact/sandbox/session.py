@@ -27,12 +27,13 @@ from codeact.sandbox.control import Control
 from codeact.sandbox.isolation import IsolationReport
 from codeact.sandbox.launch import Launched
 from codeact.sandbox.meter import Meter
+from codeact.sandbox.network.traffic import Traffic
 from codeact.sandbox.output import Kept, Pipe, open_pipe
 from codeact.sandbox.past import Copy, Past, copy_of, wake
 from codeact.sandbox.uploads import chunks
 from codeact.sandbox.wire import RefusalError, WireClosedError
 from codeact.sandbox.worker import Worker
-from codeact.types import BoxInfo, ExecResult, State, ToolBox
+from codeact.types import BoxInfo, ExecResult, NetworkRequest, State, ToolBox
 
 _LONG = 3_950  # characters of output and value from which the whole is kept too: what a model sees, less labels
 _ANSWER = 5.0  # seconds for a worker to list its variables; then it is interrupted
@@ -53,6 +54,7 @@ class BoxSession:
         branch: int = MAIN,
     ) -> None:
         self.isolation = IsolationReport(layers=())
+        self.traffic = Traffic()
         self._info = BoxInfo(python="", workspace="")
         self._control = control
         self._branch = branch
@@ -85,8 +87,8 @@ class BoxSession:
         """Those that can be returned to, oldest first."""
         return self._past.checkpoints
 
-    async def start(self, server: Launched) -> None:
-        """Wait for the box, which `server` runs, and start the first interpreter.
+    async def start(self, server: Launched, network: str = "open") -> None:
+        """Wait for the box, which `server` runs, and start the first interpreter. `network`: its policy's name.
 
         Raises:
             IsolationError: a layer could not be made.
@@ -99,6 +101,7 @@ class BoxSession:
             workspace=frame.body["workspace"],
             packages=server.packages,
             isolation=self.isolation.level,
+            network=network,
         )
 
     def close(self) -> None:
@@ -147,7 +150,8 @@ class BoxSession:
             )
             self._action = action
             try:
-                return replace(await self._execute(action, code), late=late)
+                with self.traffic.shown(emit):
+                    return replace(await self._execute(action, code), late=late)
             finally:
                 self._action = None
                 with anyio.CancelScope(shield=True):
@@ -207,6 +211,11 @@ class BoxSession:
             state=state,
             duration=duration,
         )
+
+    @property
+    def requests(self) -> Sequence[NetworkRequest]:
+        """What the session has asked its proxy for, allowed or not, in order; the last 10,000. Empty without one."""
+        return self.traffic.requests
 
     @property
     def interrupted(self) -> ExecResult | None:
@@ -300,6 +309,7 @@ class BoxSession:
 
     async def _begin_as(self, original: BoxSession, worker: Worker, fds: Sequence[int]) -> None:
         self.isolation, self._info, self._ran = original.isolation, original.info, original._ran
+        self.traffic = original.traffic  # one network, one proxy
         try:
             await self._go_on_with(await copy_of(worker.wire, self._ran, fds))
             await self._follow()

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import linux, root
+from . import installed, linux, root
 from .channel import Channel
 from .frames import Frame
 
@@ -40,6 +40,7 @@ def main() -> None:
             return
     try:
         # Only now the heavy imports: the process that stays outside should be small.
+        installed.put_first(options.get("installed", []))
         server: Any = importlib.import_module(".server", __package__)
         server.prepare(channel, options["preload"])
     except Exception as error:  # noqa: BLE001 (a package that cannot be imported does anything; the host must learn of it)
@@ -53,7 +54,7 @@ def main() -> None:
 
 def _leave_host(box: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return in a child that sees only the private root; this process waits for it and ends with it."""
-    packages = [Path(path) for path in options["packages"]]
+    packages = [Path(path) for path in (*options["packages"], *options["installed"])]
     uid = _own_uid()
     as_root = _separate()
     if child := os.fork():

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any
 
-from . import confine, linux, session, shell
+from . import confine, hints, linux, session, shell
 from .channel import Channel, ChannelClosedError
 from .confine import Allowance
 from .frames import Frame
@@ -57,6 +57,7 @@ def serve(channel: Channel, resolver: str, in_tmp: tuple[str, ...]) -> None:
             terms = session.Terms(
                 allowance=Allowance(**frame.body["limits"]),
                 network=frame.body["network"],
+                environment=frame.body["environment"],
                 outside=(os.getuid(), os.getgid()),
                 resolver=resolver,
                 in_tmp=in_tmp,
@@ -69,6 +70,7 @@ def serve_plain(channel: Channel, options: Mapping[str, Any]) -> None:
     terms = session.Terms(
         allowance=Allowance(**options["limits"]),
         network="open",
+        environment={hints.POLICY: "open"},
         outside=(os.getuid(), os.getgid()),
         workspace=options["workspace"],
     )
@@ -81,7 +83,7 @@ def serve_plain(channel: Channel, options: Mapping[str, Any]) -> None:
 def _open(channel: Channel, terms: session.Terms) -> None:
     fds = channel.take_fds()
     try:
-        pid = linux.fork_into(confine.NAMESPACES | (linux.NEWNET if terms.network == "none" else 0))
+        pid = linux.fork_into(confine.NAMESPACES | (0 if terms.network == "open" else linux.NEWNET))
         if pid == 0:
             channel.close()
             os._exit(_session(fds, terms))

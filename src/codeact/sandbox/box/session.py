@@ -14,11 +14,11 @@ import os
 import signal
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from . import branches, confine, files, forking, linux, worker
+from . import branches, confine, files, forking, installed, linux, ports, worker
 from .branches import MAIN, Branches
 from .channel import Channel, ChannelClosedError
 from .confine import Allowance, Confinement, Layer
@@ -34,10 +34,11 @@ class Terms:
     """How a session is to be."""
 
     allowance: Allowance
-    network: str  # "none" or "open"
+    network: str  # "none", "proxied" (a proxy of the host's on a loopback of its own) or "open"
     outside: tuple[int, int]  # uid and gid before the session had its own
     workspace: str | None = None  # a folder of the host for the plain form; None for the isolated one
     resolver: str = ""  # text of the host's resolv.conf, for an open network
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])  # besides the server's own
     in_tmp: tuple[str, ...] = ()  # what the private root shows below /tmp
 
 
@@ -46,6 +47,7 @@ def run(channel: Channel, output: tuple[int, int], terms: Terms) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         layers = _plain(terms) if terms.workspace else _close_in(terms)
+        installed.make_room(terms.environment)
     except OSError as error:
         channel.send(Frame("failed", {"reason": str(error)}))
         return
@@ -68,7 +70,7 @@ def _close_in(terms: Terms) -> list[Layer]:
     layers = [
         Layer("namespaces", True, "user, mount, pid, ipc, uts"),
         Layer("files", True, "private read-only root; workspace, /tmp and /dev/shm in memory"),
-        confine.own_network() if terms.network == "none" else confine.open_network(terms.resolver),
+        confine.open_network(terms.resolver) if terms.network == "open" else confine.own_network(),
     ]
     linux.set_host_name("box")
     linux.drop_capabilities(keep=confine.OF_INIT)
@@ -124,6 +126,8 @@ class _Session:
             case "adopt":  # a worker has copied itself
                 self.children.expect(body["pid"])
                 return Frame("adopted"), [os.pidfd_open(body["pid"])]
+            case "listen":
+                return Frame("listening"), ports.listen(body["port"])
             case "end":
                 keep = frozenset[int](body["keep"])
                 status = self.children.end_all(body["pid"], keep, self._branches.device(branch))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from . import hints
+
 MAX_MESSAGE = 8_000  # characters
 MAX_TRACEBACK = 16_000
 _KEPT_FRAMES = 20  # of each end; a runaway recursion has a thousand
@@ -39,8 +41,9 @@ def describe(error: BaseException, action: str, workspace: str) -> Problem:
         report = traceback.TracebackException.from_exception(error)
         line = _line(report, action)
         _trim(report, own)
-        text = "".join(report.format())
-        message = _message(error, report)
+        hint = hints.about(error)
+        text = "".join(report.format()) + hint
+        message = f"{_message(error, report)}\n{hint}".rstrip("\n")
     except Exception as trouble:  # noqa: BLE001 (an agent's exception class can do anything here)
         text = f"{name}: (its text could not be made: {type(trouble).__name__})"
         message, line = text, None
