@@ -23,6 +23,7 @@ EXPECTED = {
         "undone: (200,) []",
         "crash: restored (200,)",
     ],
+    "10_network.py": ["listed: b'{", "403 example.com:443 is not allowed", "record: CONNECT example.com refused"],
 }
 REAL_MODEL = {"01_first_agent.py"}
 
