@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import anyio
+import landlockpy
 import pytest
 
 from codeact.errors import ToolError
@@ -13,6 +14,12 @@ from codeact.sandbox import Sandbox, Session
 from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.plain import SubprocessSandbox
 from codeact.types import ToolCall, ToolSpec
+
+
+def no_filter() -> str:
+    """Why this kernel cannot hold the level `filter`; empty if it can."""
+    abi = landlockpy.abi_version() if landlockpy.supported() else 0
+    return "" if abi >= 6 else f"Landlock ABI {abi} is here, and the level 'filter' needs 6"
 
 
 class HostTools:
@@ -74,11 +81,22 @@ async def server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
         yield sandbox
 
 
-@pytest.fixture(params=["local", "subprocess"])
+@pytest.fixture(scope="session")
+async def filter_server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
+    """As on a host that forbids namespaces."""
+    if reason := no_filter():
+        pytest.skip(reason)
+    async with LocalSandbox(require="filter", forms=["filter"]) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(params=["local", "filter", "subprocess"])
 def backend(request: pytest.FixtureRequest) -> Sandbox:
     """Each backend that this machine can run."""
     if request.param == "local":
         return request.getfixturevalue("server")
+    if request.param == "filter":
+        return request.getfixturevalue("filter_server")
     return SubprocessSandbox(preload=())
 
 

@@ -126,6 +126,8 @@ async def test_a_checkpoint_of_another_session_is_refused(session: Session) -> N
 
 
 async def test_a_checkpoint_that_the_code_has_ended_is_an_error_and_no_loss(session: Session) -> None:
+    if session.info.isolation == "filter":
+        pytest.skip("code cannot look which processes are its own there")
     await session.run("x = 1; import os")
     kept = await session.checkpoint()
     children = f"{os.getpid()}"

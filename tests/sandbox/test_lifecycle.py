@@ -24,6 +24,8 @@ from codeact.sandbox import sandbox
 from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.plain import SubprocessSandbox
 
+from .conftest import no_filter
+
 pytestmark = pytest.mark.anyio
 
 NOBODY = 65534
@@ -293,11 +295,38 @@ anyio.run(main)
 """
 
 
+FILTERED = """
+import anyio, json, os
+from codeact.sandbox.local import LocalSandbox
+async def main():
+    async with LocalSandbox(preload=(), require="filter", forms=["filter"]) as server, server.open() as session:
+        values = [(await session.run(code)).value for code in ("1 + 1", "import os; os.getuid()")]
+        stuck = await session.run("sum(range(10**12))", time_limit=0.2)
+        print(json.dumps([values, stuck.error.kind, (await server.examine()).level]))
+anyio.run(main)
+"""
+
+
 def test_an_ordinary_user_has_a_network_by_list(readable_python: str) -> None:
     ids = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
     command, environment = [readable_python, "-c", PROXIED], {"PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=environment, **ids)
     assert done.stdout == "b'hello' [True]\n", done.stderr
+
+
+@pytest.mark.parametrize("root", [True, False], ids=["root", "user"])
+def test_the_filter_of_root_and_of_an_ordinary_user(readable_python: str, root: bool) -> None:
+    if no_filter() or (root and os.getuid() != 0):
+        pytest.skip(no_filter() or "the tests do not run as root")
+    ids = {} if root or os.getuid() != 0 else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    done = subprocess.run(
+        [readable_python, "-c", FILTERED], capture_output=True, text=True, check=False, cwd="/", env={}, **ids
+    )
+    assert done.returncode == 0, done.stderr
+    (two, uid), kind, level = json.loads(done.stdout)
+    assert (two, kind, level) == ("2", "timeout", "filter")
+    expected = int(uid) >= 0x7000_0000 if root else int(uid) == (NOBODY if ids else os.getuid())
+    assert expected, uid
 
 
 REFUSED = """
@@ -330,7 +359,7 @@ def test_a_host_without_namespaces_is_refused_with_the_remedy() -> None:
     assert "cannot isolate code at the level 'namespace'" in refusal
     assert "Operation not permitted" in refusal
     assert "--security-opt seccomp=unconfined" in refusal
-    assert (level, plain) == ("process", "42 process")
+    assert (level, plain) == ("process" if no_filter() else "filter", "42 process")
 
 
 LACKING = """

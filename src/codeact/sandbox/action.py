@@ -27,8 +27,8 @@ from codeact.sandbox.base import Limits
 from codeact.sandbox.box.frames import Frame
 from codeact.sandbox.calls import Calls
 from codeact.sandbox.clock import Clock
+from codeact.sandbox.escalation import Escalation
 from codeact.sandbox.handover import handing_over
-from codeact.sandbox.ladder import Ladder
 from codeact.sandbox.output import Kept, Pipe
 from codeact.sandbox.watch import Watch
 from codeact.sandbox.wire import WireClosedError
@@ -72,7 +72,7 @@ class Action:
         self._look = look
         self._look_at = 0.0
         self._clock = Clock(time_limit)
-        self._ladder = Ladder(worker)
+        self._escalation = Escalation(worker)
         self._calls = Calls(wire=worker.wire, tools=tools, limit=limits.tool_calls, clock=self._clock)
         self._watch: Watch | None = None  # while somebody attends
         self._requests = deque[reports.Request]()  # calls that were heard and are not yet served
@@ -92,7 +92,7 @@ class Action:
     def stop(self, why: Stop) -> None:
         """Begin to stop the action; the first reason counts."""
         self.stopped = self.stopped or why
-        self._ladder.start()
+        self._escalation.start()
         self._calls.cancel()
         self._adjust()
 
@@ -165,7 +165,7 @@ class Action:
         """Have the watch wake us for what is due next."""
         if self._watch is not None:
             limit = _NEVER if self.stopped else self._clock.runs_out_at
-            self._watch.ring_at(min(limit, self._ladder.next_at, self._lost_until, self._look_at))
+            self._watch.ring_at(min(limit, self._escalation.next_at, self._lost_until, self._look_at))
             self._watch.want_room(self._worker.wire.fileno(), self._worker.wire.has_unsent)
 
     def _hear(self, watch: Watch, pipes: Sequence[Pipe]) -> None:
@@ -212,7 +212,7 @@ class Action:
             why, self._look_at = self._look()
             if why is not None:
                 self.stop(why)
-        self._ladder.climb(now)
+        self._escalation.climb(now)
 
     def _lose(self, reason: str) -> None:
         """The channel has ended. The worker is dying, most likely, and how is for `session` to find out."""

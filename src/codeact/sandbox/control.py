@@ -12,10 +12,10 @@ from typing import Any
 
 import anyio
 
-from codeact.errors import IsolationError, SandboxError, TransferError
-from codeact.sandbox import isolation
+from codeact.errors import SandboxError, TransferError
 from codeact.sandbox.base import FileInfo
 from codeact.sandbox.box.frames import Blob, Frame
+from codeact.sandbox.isolation import MissingLayerError
 from codeact.sandbox.wire import RefusalError, Wire, WireClosedError
 from codeact.sandbox.worker import Worker
 from codeact.types import ToolSpec
@@ -42,7 +42,7 @@ class Control:
         except (WireClosedError, TimeoutError) as error:
             raise SandboxError(f"the session could not be started: {error}") from None
         if frame.kind == "failed":
-            raise IsolationError(isolation.refusal([isolation.layer("namespaces", False, frame.body["reason"])]))
+            raise MissingLayerError.told(frame.body)
         self.branching = frame.body.get("branching") is True
         return frame
 

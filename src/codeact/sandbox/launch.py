@@ -16,10 +16,10 @@ from typing import Any, cast
 
 import anyio
 
-from codeact.errors import IsolationError, SandboxError
+from codeact.errors import SandboxError
 from codeact.sandbox.base import Limits
 from codeact.sandbox.box.frames import Frame
-from codeact.sandbox.isolation import layer, refusal
+from codeact.sandbox.isolation import Check, Layer, Level, MissingLayerError
 from codeact.sandbox.wire import Wire, WireClosedError
 
 BOX = Path(__file__).parent / "box"
@@ -46,6 +46,9 @@ class Launched:
     pid: int
     python: str
     packages: Mapping[str, str]
+    level: Level = "process"  # that held when it was tried
+    checks: tuple[Check, ...] = ()  # what was tried from inside, in a session of its own
+    above: tuple[Layer, ...] = ()  # what kept this host from a better level
 
     @property
     def dead(self) -> bool:
@@ -63,7 +66,7 @@ async def launched(
     """Run the first process while the context lasts. `output`: descriptors for its standard output and error.
 
     Raises:
-        IsolationError: this host does not allow the isolation.
+        MissingLayerError: this host does not allow the isolation.
         SandboxError: it could not start for another reason, which is named.
     """
     ours, theirs = socket.socketpair()
@@ -109,8 +112,7 @@ async def _first_frame(wire: Wire, errors: int) -> Frame:
         tail = os.pread(errors, 1 << 20, 0).decode("utf-8", "replace").strip()[-2000:]
         raise SandboxError(f"the box ended while starting: {tail or 'without a word'}") from None
     if frame.kind == "failed":
-        missing = [layer("namespaces", False, str(frame.body.get("reason")))]
-        raise IsolationError(refusal(missing))
+        raise MissingLayerError.told(frame.body)
     if frame.kind != "serving":
         raise SandboxError(f"the box could not start: {frame.body.get('reason')}")
     return frame

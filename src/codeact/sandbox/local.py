@@ -1,5 +1,5 @@
 """The default sandbox: a fork server that has the data stack imported, and a box of namespaces, Landlock and seccomp
-for each session.
+for each session; where the host forbids namespaces, and the caller allows it, of Landlock and seccomp alone.
 
 Covers and does not cover: see `box.confine`, `box.root` and docs/security.md. Nothing here needs root, Docker or a
 set-user-id helper.
@@ -12,18 +12,20 @@ import os
 import socket
 import sys
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 
 import anyio
 
-from codeact.errors import IsolationError, UsageError
-from codeact.sandbox import isolation
+from codeact.errors import IsolationError, UnsupportedError
+from codeact.sandbox import attempts, isolation
 from codeact.sandbox import packages as packages_of_boxes
 from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
 from codeact.sandbox.box.frames import Frame
 from codeact.sandbox.box.hints import POLICY
 from codeact.sandbox.control import Control
-from codeact.sandbox.isolation import Level
-from codeact.sandbox.launch import PRELOAD, Launched, box_limits, launched, package_folders
+from codeact.sandbox.isolation import IsolationReport, Level, MissingLayerError
+from codeact.sandbox.ladder import FORMS, Form, Ladder
+from codeact.sandbox.launch import PRELOAD, Launched, box_limits, package_folders
 from codeact.sandbox.meter import metered, pid_of
 from codeact.sandbox.network.egress import egress
 from codeact.sandbox.network.plan import Plan, plan
@@ -34,7 +36,6 @@ from codeact.sandbox.session import BoxSession
 from codeact.sandbox.wire import RefusalError, Wire
 from codeact.types import ToolBox
 
-_WORKSPACE, _TEMPORARY = "/box/work", "/tmp"  # noqa: S108 (inside the box)
 _END = 5.0  # seconds for the last process of a session to be gone
 
 
@@ -52,22 +53,23 @@ class LocalSandbox:
         checkpoints: Checkpoints = "standby",
         packages: Sequence[str] = (),
         progress: Progress = lambda line: None,
+        forms: Sequence[Form] = FORMS,
     ) -> None:
-        """`require`: the weakest isolation that is accepted; `process` takes a box in which a layer does not hold.
-        `preload`: modules that sessions find imported, where installed. `python`: another interpreter, which must have
-        `ipython`, `landlockpy` and `seccompy`. `checkpoints`: what sessions keep of their past by themselves.
-        `packages`: more packages for the boxes, as pip names them (`["six", "rich==14.*"]`), installed from wheels when
-        the sandbox is first opened; `progress` is given pip's lines meanwhile.
+        """`require`: the weakest isolation that is accepted; the strongest that holds here is taken. `process` takes a
+        box in which a layer does not hold, and warns. `preload`: modules that sessions find imported, where installed.
+        `python`: another interpreter, which must have `ipython`, `landlockpy` and `seccompy`. `checkpoints`: what
+        sessions keep of their past by themselves. `packages`: more packages for the boxes, as pip names them (`["six",
+        "rich==14.*"]`), installed from wheels when the sandbox is first opened; `progress` is given pip's lines
+        meanwhile. `forms`: of box, to be tried in this order.
 
         Raises:
-            UsageError: no such level, or not a package.
+            UsageError: no such level or form, no form for the level, or not a package.
         """
-        if require not in isolation.LEVELS:
-            raise UsageError(f"there is no isolation level {require!r}; there are {', '.join(isolation.LEVELS)}")
         self._require: Level = require
         self._checkpoints: Checkpoints = checkpoints
         self._python = python or sys.executable
-        self._options = {"form": "server", "preload": list(preload), "packages": [] if python else package_folders()}
+        options = {"preload": list(preload), "packages": [] if python else package_folders()}
+        self._ladder = Ladder(python=self._python, options=options, require=require, forms=tuple(forms))
         self._packages = packages_of_boxes.check(packages)
         self._progress = progress
         self._shared: Launched | None = None
@@ -100,7 +102,9 @@ class LocalSandbox:
         async with contextlib.AsyncExitStack() as stack:
             planned = await plan(network_policy(network), self._python)
             server = await self._living() or await stack.enter_async_context(self._server())
-            yield await stack.enter_async_context(self._session(server, tools, limits or Limits(), planned))
+            session = await stack.enter_async_context(self._session(server, tools, limits or Limits(), planned))
+            self._check(session)
+            yield session
 
     async def _living(self) -> Launched | None:
         """The shared server, if there is one; another, if it was ended from outside."""
@@ -110,19 +114,45 @@ class LocalSandbox:
                 self._shared = await self._stack.enter_async_context(self._server())
             return self._shared
 
+    async def examine(self) -> IsolationReport:
+        """What isolates the sessions of this sandbox on this host, and all that was tried against it.
+
+        Raises:
+            IsolationError: as `open`. SandboxError: the box could not be tried, for a reason other than isolation.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            server = await self._living() or await stack.enter_async_context(self._server())
+            session = await stack.enter_async_context(self._probe(server))
+            return replace(session.isolation, checks=(*server.checks, *await attempts.share(session)))
+
+    def _check(self, session: BoxSession) -> None:
+        """The probe has held; this one's own layers have to, too."""
+        report = session.isolation
+        if not isolation.meets(report.level, self._require):
+            raise IsolationError(isolation.refusal(isolation.unmet(report, self._require), self._require))
+        isolation.warn_of_none(report)
+
     @contextlib.asynccontextmanager
     async def _server(self) -> AsyncGenerator[Launched]:
         folders: list[str] = []
         if self._packages:
             folders = [str(await packages_of_boxes.install(self._packages, self._python, progress=self._progress))]
-        options = {**self._options, "installed": folders}
-        async with launched(self._python, options, home=_WORKSPACE, temporary=_TEMPORARY) as server:
+        ladder = replace(self._ladder, options={**self._ladder.options, "installed": folders})
+        async with ladder.climbed(self._probe) as server:
             yield server
+
+    def _probe(self, server: Launched) -> contextlib.AbstractAsyncContextManager[BoxSession]:
+        return self._session(server, None, attempts.LIMITS, Plan(form="none", environment={}))
 
     @contextlib.asynccontextmanager
     async def _session(
         self, server: Launched, tools: ToolBox | None, limits: Limits, network: Plan
     ) -> AsyncGenerator[BoxSession, None]:
+        if network.form != "none" and server.level == "filter":
+            raise UnsupportedError(
+                f"network={str(network.policy)!r} needs the isolation level 'namespace'; "
+                "here it is 'filter', which has no sockets"
+            )
         wire, pipes, pidfd = await _fork(server, limits, network)
         meter = metered(pid_of(pidfd), limits)  # before anything of an agent's is started in it
         policy = self._checkpoints
@@ -130,8 +160,6 @@ class LocalSandbox:
         try:
             meter.check_room()
             await session.start(server, str(network.policy))
-            if not isolation.meets(session.isolation.level, self._require):
-                raise IsolationError(isolation.refusal(isolation.unmet(session.isolation), self._require))
             async with egress(wire, network, session.traffic):
                 yield session
         finally:
@@ -158,7 +186,6 @@ async def _fork(server: Launched, limits: Limits, network: Plan) -> tuple[Wire, 
             fds = [theirs.fileno(), *(fd for _, fd in pipes)]
             _, (pidfd,) = await server.wire.ask(Frame("open", body), fds=fds, answer="opened")
         except RefusalError as refusal:
-            missing = [isolation.layer("namespaces", False, str(refusal))]
-            raise IsolationError(isolation.refusal(missing)) from None
+            raise MissingLayerError.told(refusal.body) from None
         kept.pop_all()
     return wire, (pipes[0][0], pipes[1][0]), pidfd

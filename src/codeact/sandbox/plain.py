@@ -17,6 +17,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from codeact.errors import UnsupportedError
+from codeact.sandbox import isolation
 from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
 from codeact.sandbox.control import Control
 from codeact.sandbox.launch import PRELOAD, box_limits, launched, package_folders
@@ -90,6 +91,7 @@ class SubprocessSandbox:
                     try:
                         meter.check_room()
                         await session.start(process)
+                        isolation.warn_of_none(session.isolation)
                         yield session
                     finally:
                         session.close()

@@ -95,7 +95,8 @@ class BoxSession:
             SandboxError: the machinery failed.
         """
         frame = await self._control.ready()
-        self.isolation = isolation.report(frame.body.get("layers"), await self._spawn(), self._meter.layers)
+        rows = frame.body.get("layers"), await self._spawn(), self._meter.layers
+        self.isolation = isolation.report(*rows, checks=server.checks, above=server.above)
         self._info = BoxInfo(
             python=server.python,
             workspace=frame.body["workspace"],

@@ -156,7 +156,7 @@ class Wire:
         if reply.kind != answer:
             for fd in received:
                 os.close(fd)
-            raise RefusalError(str(reply.body.get("reason", reply.kind)), reply.kind)
+            raise RefusalError(reply)
         return reply, received
 
     async def _exchange(self, frame: Frame, fds: Sequence[int]) -> Frame:
@@ -174,6 +174,7 @@ class Wire:
 class RefusalError(SandboxError):
     """The box answered with "no": its reason, and whether it `refused` the request or `failed` at it."""
 
-    def __init__(self, reason: str, kind: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
+    def __init__(self, reply: Frame) -> None:
+        super().__init__(str(reply.body.get("reason", reply.kind)))
+        self.kind = reply.kind
+        self.body = reply.body

@@ -18,7 +18,7 @@ import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import landlockpy as landlock
 
@@ -55,6 +55,18 @@ class Allowance:
     open_files: int
     workspace: int
     inodes: int
+
+
+class Closes(Protocol):
+    """What a worker puts around itself before it runs anything of an agent's."""
+
+    def close(self) -> list[Layer]:
+        """The layers that held and those that did not; whether that is enough is for the host to say.
+
+        Raises:
+            OSError: a limit cannot be set.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +123,12 @@ def open_network(resolver: str) -> Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confinement:
-    """What a worker puts around itself before it runs anything of an agent's."""
+    """Of the forms with namespaces and with nothing; `filtered.Filtered` is that of the third."""
 
     allowance: Allowance
     isolated: bool  # False for the plain form: only what protects from accidents
 
     def close(self) -> list[Layer]:
-        """The layers that held and those that did not; whether that is enough is for the host to say.
-
-        Raises:
-            OSError: a limit cannot be set.
-        """
         linux.set_dumpable(True)  # its own /proc files belong to it again; pid 1's do not
         be_first_to_go()
         limit_resources(self.allowance, count_processes=self.isolated)
@@ -133,7 +140,7 @@ class Confinement:
         linux.set_no_new_privileges()
         if self.isolated:
             linux.drop_capabilities(keep=OF_WORKER)
-            layers += [_tried("landlock", _landlock), _tried("seccomp", _seccomp)]
+            layers += [tried("landlock", _landlock), tried("seccomp", _seccomp)]
         return layers
 
 
@@ -167,7 +174,8 @@ def prepare() -> None:
         _rules().close()
 
 
-def _tried(name: str, close: Callable[[], str]) -> Layer:
+def tried(name: str, close: Callable[[], str]) -> Layer:
+    """A layer that may be missing, as far as the host can do without it."""
     try:
         return Layer(name, True, close())
     except OSError as error:

@@ -133,9 +133,16 @@ def make_read_only(target: str, *, recursive: bool = True) -> None:
         mount("", target, flags=_MS_REMOUNT | MS_BIND | _MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
-def die_with_parent() -> None:
-    """SIGKILL when the thread that made this process ends. Lost when the uid changes, so call it after that."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
+    """Get a signal when the thread that made this process ends. Lost when the uid changes, so call it after that."""
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def become(uid: int) -> None:
+    """Take this uid, and the gid of the same number, for good."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
 
 
 def set_dumpable(dumpable: bool) -> None:

@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from .root import WORKSPACE
@@ -16,15 +16,28 @@ from .root import WORKSPACE
 _PATIENCE = 5.0  # seconds until what was killed must be gone
 
 
+Kill = Callable[[Collection[int], int | None], bool]
+
+
 class Children:
     """Reaps every child of this process; remembers how the ones that were expected ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, kill: Kill) -> None:
+        """`kill` is `kill_the_rest`, or what stands in for it."""
+        self._kill = kill
         self._ended: dict[int, int | None] = {}
         signal.signal(signal.SIGCHLD, self._on_signal)
 
     def expect(self, pid: int) -> None:
         self._ended[pid] = None
+
+    def adopt(self, pid: int) -> int:
+        """Expect a process that somebody says is a child; its pidfd. Raises ChildProcessError for any other: without a
+        pid namespace that would be one of the host's.
+        """
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        self.expect(pid)
+        return os.pidfd_open(pid)
 
     def _on_signal(self, *_: object) -> None:
         self.reap()
@@ -44,7 +57,7 @@ class Children:
         """
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            if not kill_the_rest(keep, device):
+            if not self._kill(keep, device):
                 break
             self.reap()
             time.sleep(0.001)
@@ -52,13 +65,19 @@ class Children:
         status = self._ended.pop(pid, None)
         return None if status is None else os.waitstatus_to_exitcode(status)
 
+    def bury_all(self) -> None:
+        """Kill every process of the session but this one, for as long as there is one."""
+        while self._kill((), None):
+            self.reap()
+            time.sleep(0.001)
+
 
 def kill_the_rest(keep: Collection[int] = (), device: int | None = None) -> bool:
     """Kill the other processes of this session, except `keep`; whether there were any. With `device` only those whose
     workspace is on it, and those that do not let one look.
     """
     if os.getpid() != 1:
-        return _kill(pid for pid in _descendants(os.getpid()) if pid not in keep)
+        return _kill(pid for pid in descendants(os.getpid()) if pid not in keep)
     try:  # in a pid namespace of one's own "all" is exactly the session
         if (not keep and device is None) or not Path("/proc/1/stat").exists():
             os.kill(-1, signal.SIGKILL)
@@ -98,13 +117,38 @@ def _is_of(pid: int, device: int | None) -> bool:
         return True
 
 
-def _descendants(pid: int) -> list[int]:
+def kill_in_scope(keep: Collection[int] = (), device: int | None = None) -> bool:
+    """As `kill_the_rest`, for a process whose signals Landlock keeps within its session: in one sweep, so that a fork
+    bomb cannot be faster. There `device` is always None.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(-1, signal.SIGSTOP if keep else signal.SIGKILL)
+    if keep:
+        killed = _kill(pid for pid in descendants(os.getpid()) if pid not in keep)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(-1, signal.SIGCONT)
+        return killed
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # nor grandchildren: a subreaper's would have become its children
+        return False
+    return True
+
+
+def descendants(pid: int) -> list[int]:
     """Of a subreaper these are all that it ever caused, daemons too."""
     found = list[int]()
     waiting = [pid]
     while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            with contextlib.suppress(OSError):  # ended while we looked
-                waiting += (children := [int(word) for word in task.read_text().split()])
-                found += children
+        found += (those := children(waiting.pop()))
+        waiting += those
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Of all its threads."""
+    found = list[int]()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # ended while we looked
+            found += [int(word) for word in task.read_text().split()]
     return found

@@ -46,6 +46,14 @@ _OLD, _NEW = Path("/old"), Path("/new")
 _PLAIN = linux.MS_NOSUID | linux.MS_NODEV
 
 
+class TooWideError(OSError):
+    """The interpreter lies in a folder that cannot be shown without showing what no box may see."""
+
+
+class NoProcError(OSError):
+    """No new /proc may be mounted here: this is a container that has covered parts of its own."""
+
+
 def enter(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
     """Make the root and move into it. `box` is the folder of this code, `packages` are more folders to show.
 
@@ -54,7 +62,7 @@ def enter(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
     Needs CAP_SYS_ADMIN over a mount namespace of one's own, and a pid namespace of one's own for /proc.
 
     Raises:
-        OSError: this host does not allow one of the mounts, or the interpreter's folder is too wide to be shown.
+        OSError: this host does not allow one of the mounts. NoProcError, TooWideError: see there.
     """
     shown = _plan([box, *_interpreter(), *packages])
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
@@ -63,7 +71,10 @@ def enter(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
         (_NEW / name).mkdir(parents=True)
     _make_etc()
     _make_dev()
-    linux.mount("proc", "/new/proc", "proc", _PLAIN | linux.MS_NOEXEC)
+    try:
+        linux.mount("proc", "/new/proc", "proc", _PLAIN | linux.MS_NOEXEC)
+    except OSError as error:
+        raise NoProcError(error.errno, error.strerror) from error
     for name in ("tmp", "shm"):  # for the server's imports; each session covers them with its own
         linux.mount("tmpfs", f"/new/box/{name}", "tmpfs", _PLAIN, "size=64m,mode=1777")
     for target, source in shown.items():
@@ -74,6 +85,15 @@ def enter(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
     os.chdir("/")
     linux.make_read_only("/", recursive=False)
     return tuple(str(target) for target in shown if target.is_relative_to("/tmp"))  # noqa: S108
+
+
+def readable(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
+    """What `enter` would show of this host, for a form that has no root of its own.
+
+    Raises:
+        TooWideError: as `enter`.
+    """
+    return tuple(dict.fromkeys(str(source) for source in _plan([box, *_interpreter(), *packages]).values()))
 
 
 def _interpreter() -> list[Path]:
@@ -92,7 +112,7 @@ def _plan(trees: Iterable[Path]) -> dict[Path, Path]:
     system = {Path(tree): Path(tree) for tree in _SYSTEM}
     wanted = {path: tree.resolve() for tree in trees for path in (tree, tree.resolve())}
     if wide := [path for path in wanted if too_wide(path, _own_home())]:
-        raise OSError(
+        raise TooWideError(
             f"{str(min(wide))!r} holds the interpreter but is too wide to be shown in a box; "
             "use a virtual environment in a folder of its own, such as .venv in the project"
         )

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import importlib
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any
 
-from . import confine, hints, linux, session, shell
+from . import confine, folders, hints, linux, session, shell
 from .channel import Channel, ChannelClosedError
 from .confine import Allowance
 from .frames import Frame
@@ -77,7 +76,7 @@ def serve_plain(channel: Channel, options: Mapping[str, Any]) -> None:
     try:
         session.run(channel, (1, 2), terms)
     finally:  # also when the host is gone and cannot
-        shutil.rmtree(options["folder"], ignore_errors=True)
+        folders.remove(options["folder"])
 
 
 def _open(channel: Channel, terms: session.Terms) -> None:
@@ -86,7 +85,7 @@ def _open(channel: Channel, terms: session.Terms) -> None:
         pid = linux.fork_into(confine.NAMESPACES | (0 if terms.network == "open" else linux.NEWNET))
         if pid == 0:
             channel.close()
-            os._exit(_session(fds, terms))
+            os._exit(in_child(fds, terms))
         pidfd = os.pidfd_open(pid)
         channel.send(Frame("opened"), [pidfd])
         os.close(pidfd)
@@ -97,7 +96,7 @@ def _open(channel: Channel, terms: session.Terms) -> None:
             os.close(fd)
 
 
-def _session(fds: list[int], terms: session.Terms) -> int:
+def in_child(fds: list[int], terms: session.Terms) -> int:
     """In the child. An exception must not reach the server's own loop, which this process has a copy of."""
     try:
         control, stdout, stderr = fds

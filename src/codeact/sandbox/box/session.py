@@ -4,7 +4,7 @@ It never runs an agent's code and cannot be traced from it, so that a worker may
 output pipes and the next worker are still there. Commands come one at a time and each gets one answer.
 
 In the plain form (no namespaces, for the `subprocess` backend) it is an ordinary process: it finds what an agent
-started by being the subreaper of it all.
+started by being the subreaper of it all. So it is in the `filter` form (see `filtered`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from . import branches, confine, files, forking, installed, linux, ports, worker
+from . import branches, confine, files, filtered, forking, installed, linux, ports, worker
 from .branches import MAIN, Branches
 from .channel import Channel, ChannelClosedError
-from .confine import Allowance, Confinement, Layer
+from .confine import Allowance, Closes, Confinement, Layer
 from .frames import Frame
-from .processes import Children, kill_the_rest
+from .processes import Children, kill_in_scope, kill_the_rest
 from .root import WORKSPACE
 
 _MAX_NAMED = 20  # files of an agent's that are named in an answer
@@ -40,28 +40,35 @@ class Terms:
     resolver: str = ""  # text of the host's resolv.conf, for an open network
     environment: Mapping[str, str] = field(default_factory=dict[str, str])  # besides the server's own
     in_tmp: tuple[str, ...] = ()  # what the private root shows below /tmp
+    ground: filtered.Ground | None = None  # of the `filter` form
 
 
 def run(channel: Channel, output: tuple[int, int], terms: Terms) -> None:
     """Serve one session until the host closes the channel."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        layers = _plain(terms) if terms.workspace else _close_in(terms)
+        layers = _around(terms)
         installed.make_room(terms.environment)
     except OSError as error:
-        channel.send(Frame("failed", {"reason": str(error)}))
+        layer = "landlock" if terms.ground else "namespaces"
+        channel.send(Frame("failed", {"reason": str(error), "layer": layer}))
         return
     session = _Session(channel, output, terms)
     rows = [layer.as_json() for layer in layers]
-    ready = {"layers": rows, "workspace": session.workspace, "branching": terms.workspace is None}
+    ready = {"layers": rows, "workspace": session.workspace, "branching": terms.workspace is None and not terms.ground}
     channel.send(Frame("ready", ready))
     try:
         with contextlib.suppress(ChannelClosedError):
             while True:
                 session.answer(channel.receive())
     finally:
-        while kill_the_rest():
-            session.children.reap()
+        session.children.bury_all()
+
+
+def _around(terms: Terms) -> list[Layer]:
+    if terms.ground:
+        return filtered.close_in(terms.ground)
+    return _plain(terms) if terms.workspace else _close_in(terms)
 
 
 def _close_in(terms: Terms) -> list[Layer]:
@@ -86,6 +93,8 @@ def _plain(terms: Terms) -> list[Layer]:
 
 
 def _branches(terms: Terms) -> Branches:
+    if terms.ground:
+        return branches.Folders(terms.ground.workspace)
     if terms.workspace is None:
         return branches.Mounted(terms.allowance, terms.in_tmp)
     return branches.Folders(terms.workspace)
@@ -95,10 +104,14 @@ class _Session:
     def __init__(self, channel: Channel, output: tuple[int, int], terms: Terms) -> None:
         self._channel = channel
         self._output = {MAIN: output}
-        self._confinement = Confinement(allowance=terms.allowance, isolated=terms.workspace is None)
+        self._confinement: Closes = Confinement(allowance=terms.allowance, isolated=terms.workspace is None)
         self._branches = _branches(terms)
         self.workspace = terms.workspace or WORKSPACE
-        self.children = Children()
+        self.children = Children(kill_the_rest)
+        if terms.ground:
+            self._confinement = filtered.Filtered(allowance=terms.allowance, ground=terms.ground)
+            self.workspace = terms.ground.workspace
+            self.children = Children(kill_in_scope)
 
     def answer(self, frame: Frame) -> None:
         """Do what one command says. What it asks wrongly is told to the host; the session goes on."""
@@ -124,8 +137,7 @@ class _Session:
                 pid = self._spawn(branch, self._channel.take_fds()[0])
                 return Frame("spawned", {"pid": pid}), [os.pidfd_open(pid)]
             case "adopt":  # a worker has copied itself
-                self.children.expect(body["pid"])
-                return Frame("adopted"), [os.pidfd_open(body["pid"])]
+                return Frame("adopted"), [self.children.adopt(body["pid"])]
             case "listen":
                 return Frame("listening"), ports.listen(body["port"])
             case "end":

@@ -28,6 +28,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.inputtransformer2 import leading_empty_lines
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.profiledir import ProfileDir
 from IPython.utils.text import SList
 from traitlets import Type
 from traitlets.config import Config
@@ -232,6 +233,14 @@ def _use_figures(shell: Shell) -> None:
     sys.modules["matplotlib"].use(f"module://{_BACKEND}")
     formatters: Any = shell.display_formatter
     formatters.formatters["image/png"].for_type_by_name("matplotlib.figure", "Figure", module.GALLERY.render)
+
+
+def move(folder: str) -> None:
+    """Keep IPython's own files below `folder`, where the server's are out of reach."""
+    shell = Shell.instance()
+    shell.ipython_dir = folder
+    shell.profile_dir = ProfileDir(location=f"{folder}/profile")
+    shell.db = None  # made when somebody asks for it
 
 
 def warm() -> None:

@@ -95,6 +95,17 @@ _REFUSED = [
     "inotify_init",  # counted per user of the host, whom all sessions of a server share
     "inotify_init1",
 ]
+_SHARED_OBJECTS = [  # of System V and POSIX: known by number or name to all who share the ipc namespace
+    *("shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgrcv"),
+    *("msgctl", "mq_open", "mq_unlink"),
+]
+_OWNERS = [  # what Landlock leaves to the owner of a file, and Python's own copying needs not
+    *("chown", "lchown", "fchown", "fchownat", "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr"),
+    *("fremovexattr", "setxattrat", "removexattrat", "file_setattr"),
+]
+_MARKS = [  # the same, but every copying, unpacking and installing needs it: answered with success, and not done
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat"),
+]
 _OF_A_PROCESS = ("prlimit64", "sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity")
 _OF_A_GROUP = {"setpriority": (1, 2), "ioprio_set": (2, 3)}  # with the numbers for a process group and for a user
 _INIT = 1  # the session's own: it has the same uid, so the kernel would allow it
@@ -105,30 +116,48 @@ _LOW = 0xFFFFFFFF
 
 
 @cache  # built once, in the server, where it is shared by all
-def program(*, sockets: bool = True) -> bytes:
-    """The filter, ready to load. Without `sockets` no socket can be made at all, pairs excepted.
+def program(*, sockets: bool = True, own_ipc: bool = True, own_user: bool = True) -> bytes:
+    """The filter, ready to load.
+
+    Without `sockets` no socket can be made at all, pairs excepted. Without `own_ipc` or `own_user` (a namespace of the
+    one, a user id of its own) the session must leave alone what it would share with the host through them.
 
     Raises:
         OSError: the machine's system call table is not known.
     """
     filter_ = Filter()
-    for name in _known(_REFUSED):
+    for name in _known([*_REFUSED, *([] if own_ipc else _SHARED_OBJECTS), *([] if own_user else _OWNERS)]):
         filter_.errno(name, errno.EPERM)
+    for name in _known([] if own_user else _MARKS):
+        filter_.errno(name, 0)
     filter_.errno("clone3", errno.ENOSYS)  # its flags are in memory, out of sight; glibc falls back to clone
     for flag in _NEW_NAMESPACES:
         filter_.errno("clone", errno.EPERM, args=[(0, CmpOp.MASKED_EQ, flag, flag)])
-    for name in _known(_OF_A_PROCESS):
-        filter_.errno(name, errno.EPERM, args=[(0, CmpOp.MASKED_EQ, _INIT, _LOW)])
-    for name, groups in _OF_A_GROUP.items():
-        filter_.errno(name, errno.EPERM, args=[(1, CmpOp.MASKED_EQ, _INIT, _LOW)])
-        for group in groups:
-            filter_.errno(name, errno.EPERM, args=[(0, CmpOp.MASKED_EQ, group, _LOW)])
+    _guard_processes(filter_, only_itself=not own_ipc)
     for request in _FAKE_INPUT:
         filter_.errno("ioctl", errno.EPERM, args=[(1, CmpOp.MASKED_EQ, request, _LOW)])
     for family in _FAMILIES if sockets else ():
         filter_.allow("socket", args=[(0, CmpOp.MASKED_EQ, family, _LOW)])
     filter_.errno("socket", errno.EAFNOSUPPORT)
     return _refuse_x32() + filter_.program
+
+
+def _guard_processes(filter_: Filter, *, only_itself: bool) -> None:
+    """Limits and priorities: not of the session's init, whose uid is the same, nor of a group that may hold it. With
+    `only_itself`, where all processes of the host are in reach, of no other at all.
+    """
+    for name in _known(_OF_A_PROCESS):
+        if only_itself:
+            filter_.allow(name, args=[(0, CmpOp.MASKED_EQ, 0, _LOW)])
+            filter_.errno(name, errno.EPERM)
+        filter_.errno(name, errno.EPERM, args=[(0, CmpOp.MASKED_EQ, _INIT, _LOW)])
+    for name, groups in _OF_A_GROUP.items():
+        for group in groups:
+            filter_.errno(name, errno.EPERM, args=[(0, CmpOp.MASKED_EQ, group, _LOW)])
+        if only_itself:
+            filter_.allow(name, args=[(1, CmpOp.MASKED_EQ, 0, _LOW)])
+            filter_.errno(name, errno.EPERM)
+        filter_.errno(name, errno.EPERM, args=[(1, CmpOp.MASKED_EQ, _INIT, _LOW)])
 
 
 def _known(names: Iterable[str]) -> Iterable[str]:

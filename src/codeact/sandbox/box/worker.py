@@ -20,7 +20,7 @@ from typing import Any
 
 from . import awaiting, forking, linux, shell
 from .channel import Channel
-from .confine import Confinement, Layer
+from .confine import Closes, Layer
 from .frames import Frame
 from .link import Interrupts, Link
 from .output import Streams
@@ -37,7 +37,7 @@ class FinalAnswer(BaseException):
     """
 
 
-def run(channel: Channel, output: tuple[int, int], confinement: Confinement, workspace: str) -> None:
+def run(channel: Channel, output: tuple[int, int], confinement: Closes, workspace: str) -> None:
     """Become a worker, and serve until the host is gone. Does not return."""
     try:
         worker, layers = _prepare(channel, output, confinement, workspace)
@@ -49,7 +49,7 @@ def run(channel: Channel, output: tuple[int, int], confinement: Confinement, wor
 
 
 def _prepare(
-    channel: Channel, output: tuple[int, int], confinement: Confinement, workspace: str
+    channel: Channel, output: tuple[int, int], confinement: Closes, workspace: str
 ) -> tuple[_Worker, list[Layer]]:
     linux.die_with_parent()
     os.setsid()  # so that `os.killpg(0, …)` reaches the worker's own kin only

@@ -1,0 +1,34 @@
+"""How a worker is stopped: an interrupt, another after half a second, then a kill."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from codeact.sandbox.worker import Worker
+
+_RUNGS = (  # what is sent, and seconds until the next
+    (signal.SIGINT, 0.5),
+    (signal.SIGINT, 1.5),
+    (signal.SIGKILL, float("inf")),
+)
+
+
+class Escalation:
+    """So an action ends soon after it is stopped, whatever its code does."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.next_at = float("inf")  # the moment of the monotonic clock at which the next step is due
+        self._worker = worker
+        self._rungs = iter(_RUNGS)
+
+    def start(self) -> None:
+        """The first step is due now, unless it was before."""
+        self.next_at = min(self.next_at, time.monotonic())
+
+    def climb(self, now: float) -> None:
+        """Do what is due."""
+        if now >= self.next_at:
+            number, patience = next(self._rungs)
+            self._worker.signal(number)
+            self.next_at = now + patience
