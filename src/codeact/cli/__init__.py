@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
 
@@ -21,6 +22,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # what a terminal's encoding lacks is no reason to fail
+    warnings.showwarning = _warn
     sys.exit(_call(sys.argv[1:]))
 
 
@@ -42,6 +44,11 @@ def _call(arguments: Sequence[str]) -> int:
                 return exits.UNREAD
             case _:
                 raise
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """What a library wants its caller to know, without the place in our source where it was said."""
+    sys.stderr.write(f"warning: {harmless(str(message))}\n")
 
 
 def _say(message: str, code: int) -> int:

@@ -24,12 +24,19 @@ from codeact.errors import CodeActError
 from codeact.models.environment import EMBEDDED, VARIABLES, choose_default
 from codeact.models.store import Store, default_root
 from codeact.sandbox import isolation
+from codeact.sandbox.isolation import Check, IsolationReport, Level
 from codeact.sandbox.probe import probe
 
 State = Literal["good", "absent", "bad"]  # absent: only needed for what it says; bad: `codeact run` does not work
 MARKS: dict[State, tuple[str, str]] = {"good": ("✓", "green"), "absent": ("–", "dim"), "bad": ("✗", "red")}
 
 NEEDED = "namespace"  # the isolation that the local sandbox asks for when nothing else is said
+LEVELS: dict[Level, str] = {
+    "container": "code runs in a container of its own",
+    "namespace": "this machine's files, processes and network do not exist for code, and it has its share and no more",
+    "filter": "this machine's files, processes and network are closed to code; disk and processes are not counted",
+    "process": "code has the powers of whoever runs it; only accidents are stopped",
+}
 PACKAGES = ("anyio", "ipython", "openai", "pydantic", "rich", "typer")
 EXTRAS = {
     "local": (("xllamacpp",), "the embedded model"),
@@ -85,19 +92,28 @@ def _isolation() -> Iterator[Finding]:
         yield Finding(part="isolation", name="sandbox", state="bad", detail=str(error))
         return
     enough = isolation.meets(report.level, NEEDED)
-    remedy = "" if enough else isolation.refusal(isolation.unmet(report), NEEDED)
-    yield Finding(part="isolation", name="level", state="good" if enough else "bad", detail=report.level, remedy=remedy)
+    remedy = "" if enough else _remedy(report)
+    detail = f"{report.level}: {LEVELS[report.level]}"
+    yield Finding(part="isolation", name="level", state="good" if enough else "bad", detail=detail, remedy=remedy)
     for layer in report.layers:
         state: State = "good" if layer.active else "absent"
-        yield Finding(part="isolation", name=layer.name, state=state, detail=layer.detail, remedy=layer.remedy)
+        words = layer.detail if layer.active or not layer.detail else f"not held: {layer.detail}"
+        yield Finding(part="isolation", name=layer.name, state=state, detail=words, remedy=layer.remedy)
     for check in report.checks:
-        words = f"code tried to {check.name}: {check.detail}"
-        yield Finding(
-            part="attempts",
-            name="refused" if check.held else "worked",
-            state="good" if check.held else "bad",
-            detail=words,
-        )
+        yield _attempt(check, report.level)
+
+
+def _remedy(report: IsolationReport) -> str:
+    weaker = f"; or take what there is: `codeact run --require {report.level}`" if report.level == "filter" else ""
+    return "; ".join(layer.remedy for layer in report.missing if layer.remedy and layer.name != "total memory") + weaker
+
+
+def _attempt(check: Check, level: Level) -> Finding:
+    """An attempt to take more than one's share tells what a level covers, not that it does not hold."""
+    expected = level == "filter" and check.kind == "share"
+    state: State = "good" if check.held else "absent" if expected else "bad"
+    words = f"code tried to {check.name}: {check.detail}"
+    return Finding(part="attempts", name="refused" if check.held else "worked", state=state, detail=words)
 
 
 def _models() -> Iterator[Finding]:
