@@ -1,7 +1,7 @@
 """What a model sees of a result: the same bounds, the same words and the same honesty in every action space.
 
-Output is untrusted text: terminal escapes and control characters are made harmless before a model or a terminal reads
-it.
+Output is untrusted text: terminal escapes, control characters and the special tokens of chat templates are made
+harmless before a model or a terminal reads it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from codeact.actions import literals
+from codeact.trajectory.markers import defused
 from codeact.types import (
     JSON,
     Display,
@@ -34,7 +35,9 @@ _SMALLEST_SHARE = 500  # characters of each of many tool results
 _TERMINAL_ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|\][^\x07\x1b]*+(?:\x07|\x1b\\)|[PX^_][^\x1b]*+\x1b\\|[ -/]*+[0-~])"
 )
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
+
+_LATE_END = "[end of it]"
 
 _ADVICE: dict[ErrorKind, str] = {
     "timeout": "The code was stopped at its time limit. Try a smaller part, or a faster way.",
@@ -67,13 +70,11 @@ def observe(result: Result, *, limit: int = DEFAULT_LIMIT, native: bool = False)
 
 
 def readable(text: str) -> str:
-    """Text as a terminal would have left it, with no power over the one that shows it next."""
+    """Text as a terminal would have left it, with no power over the one that shows or reads it next."""
     text = _TERMINAL_ESCAPE.sub("", text.replace("\r\n", "\n"))
     if "\r" in text:
         text = "\n".join(_last_overwrite(line) for line in text.split("\n"))
-    return _CONTROL.sub(
-        lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}", text
-    )
+    return defused(_CONTROL.sub(lambda found: _escaped(found[0]), text))
 
 
 def shorten(text: str, limit: int, pointer: str = "") -> str:
@@ -106,8 +107,8 @@ def _exec_text(result: ExecResult, limit: int) -> str:
 
 
 def _output(result: ExecResult) -> list[str]:
-    late = readable(result.late).strip("\n")
-    parts = [f"[output of earlier background work]\n{late}\n[end of it]"] if late else []
+    late = readable(result.late).strip("\n").replace(_LATE_END, f"\\{_LATE_END}")
+    parts = [f"[output of earlier background work]\n{late}\n{_LATE_END}"] if late else []
     parts += [text for text in (readable(result.stdout).rstrip(), readable(result.stderr).rstrip()) if text]
     if result.value is not None:
         value = readable(result.value)
@@ -122,11 +123,11 @@ def _is_value(display: Display, value: str | None) -> bool:
 
 def _display_line(display: Display) -> str:
     image = next((mime for mime in _IMAGES if mime in display.data), None)
+    where = f"saved as {readable(display.name)}" if display.name else "shown"
     if image:
-        return f"[figure saved as {display.name}]" if display.name else f"[{image} shown]"
+        return f"[figure {where}]" if display.name else f"[{image} shown]"
     shown = next((display.data[mime] for mime in _TEXTS if mime in display.data), None)
-    where = f"saved as {display.name}" if display.name else "shown"
-    return readable(shown) if isinstance(shown, str) else f"[{', '.join(display.data) or 'nothing'} {where}]"
+    return readable(shown) if isinstance(shown, str) else f"[{readable(', '.join(display.data)) or 'nothing'} {where}]"
 
 
 def _images_of(display: Display) -> list[Image]:
@@ -170,6 +171,12 @@ def _call_text(record: ToolRecord) -> str:
     ]
     text = readable(f"{record.name}({', '.join(shown)})")
     return text if len(text) <= _LONGEST_CALL else text[: _LONGEST_CALL - 2] + "…)"
+
+
+def _escaped(character: str) -> str:
+    """As a Python string would write it."""
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _last_overwrite(line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codeact.trajectory.markers import defused
 from codeact.types import Completion, ExecResult, Message, NativeResult, Observation, Part, Step, Text, Trajectory
 
 OBSERVATION = "Observation:\n"
@@ -44,7 +45,7 @@ def step_messages(step: Step) -> tuple[Message, ...]:
     if step.observation is not None:
         return (assistant, *observation_messages(step.observation, step.completion))
     given = step.result.answer if isinstance(step.result, ExecResult) else None
-    closing = ANSWERED + given.text if given else ENDED
+    closing = ANSWERED + defused(given.text) if given else ENDED
     if step.completion.calls:
         told = Observation(text=closing, per_call=(closing, *[ENDED] * (len(step.completion.calls) - 1)))
         return (assistant, *observation_messages(told, step.completion))
