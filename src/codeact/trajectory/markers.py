@@ -1,10 +1,10 @@
-"""Text of strangers, made harmless for the prompt that it goes into: output of code, results of tools, an answer that
+r"""Text of strangers, made harmless for the prompt that it goes into: output of code, results of tools, an answer that
 code has given.
 
 A history is a list of messages, so nothing in a message can end it; but a chat template writes the list as one text,
 and many servers read that text's special tokens wherever they stand. Output that holds `<|im_end|>` could then end the
 user's turn and begin another role's. So a backslash goes behind the first character of whatever looks like such a
-token: `<\\|im_end|>` reads as before and is none. The same for a line that is our own heading of an observation.
+token: `<\|im_end|>` reads as before and is none. The same for a line that is our own heading of an observation.
 
 Covers the tokens of the families of models named below, by their general forms. Does not cover words: a text can still
 ask a model to do something.

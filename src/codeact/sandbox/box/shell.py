@@ -8,32 +8,35 @@ tracebacks are not printed.
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import contextlib
 import getpass
 import importlib
+import inspect
 import linecache
-import selectors
 import subprocess
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 # IPython is only partly typed.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+from IPython.core.autocall import ExitAutocall
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.formatters import DisplayFormatter
 from IPython.core.inputtransformer2 import leading_empty_lines
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.profiledir import ProfileDir
 from IPython.utils.text import SList
-from traitlets import Type
+from traitlets import Type, default
 from traitlets.config import Config
 
-from . import variables
+from . import magics, tracebacks, variables
+from .loops import LoopRunner
 
 _BACKEND = f"{__package__}.figures"
 
@@ -44,10 +47,41 @@ _NO_INPUT = "there is nobody at the keyboard, so {name}() cannot be answered; pu
 
 
 class _Compiler(CachingCompiler):
-    """Names each action's code so that tracebacks say which action a line is from."""
+    """Names each action's code so that tracebacks say which action a line is from, and show it as it was written."""
 
-    def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
-        return f"<action {number}>"
+    name = "<action 0>"
+    inside = False  # a cell that a magic of this action runs: its lines stand in the action's own text already
+
+    def cache(self, transformed_code: str, number: int = 0, raw_code: str | None = None) -> str:
+        written = (raw_code or transformed_code).rstrip("\n").split("\n")
+        compiled = transformed_code.rstrip("\n").split("\n")
+        lines = written if len(written) == len(compiled) or written[0].startswith("%%") else compiled
+        if not self.inside:
+            linecache.cache[self.name] = (len(transformed_code), None, [f"{line}\n" for line in lines], self.name)
+        return self.name
+
+
+class _Exit(ExitAutocall):
+    """`exit`, `exit()`, `quit(3)`: end the action like `sys.exit`."""
+
+    def __call__(self, code: object = None) -> None:
+        raise SystemExit(*(() if code is None else (code,)))
+
+
+class _Formatter(DisplayFormatter):
+    """Notes a rich form that could not be made on standard error, where the text stands in for it: no reason for the
+    action to fail.
+    """
+
+    def format(self, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        shell: Any = self.parent
+        before = shell.trouble
+        bundle, metadata = super().format(obj, *args, **kwargs)
+        if (trouble := shell.trouble) is not before and "text/plain" in bundle:
+            shell.trouble = before
+            problem = shell.describe(trouble).text_alone()
+            sys.stderr.write(f"(a rich form of the {type(obj).__name__} could not be made: {problem})\n")
+        return bundle, metadata
 
 
 class _Publisher(DisplayPublisher):
@@ -84,15 +118,58 @@ class Shell(InteractiveShell):
 
     show: Show
     flush: Callable[[], None]
+    workspace = ""
     last_value: dict[str, Any] | None
     trouble: BaseException | None
+
+    def serve(self, show: Show, flush: Callable[[], None], workspace: str) -> None:
+        """Belong to a session from now on."""
+        self.show, self.flush, self.workspace = show, flush, workspace
+        threading.excepthook = self._thread_failed
 
     def run_action(self, code: str, number: int) -> tuple[dict[str, Any] | None, BaseException | None]:
         """Run one action; the value's MIME bundle, if there is one, and what ended it, if something did."""
         self.execution_count = number
         self.last_value = self.trouble = None
-        result = self.run_cell(code, store_history=True)
+        self._cells.name, self._cells.inside = f"<action {number}>", False
+        past: Any = self.history_manager
+        for history in (past.input_hist_parsed, past.input_hist_raw):
+            history += [""] * (number - len(history))  # actions of an earlier interpreter: `In[n]` is action n
+        if self.loop_runner is not None:
+            self.loop_runner.offer()
+        if (bare := code.lstrip("\n")).startswith("%%"):  # a cell magic is one in the first line only
+            code = bare
+        result = super().run_cell(code, store_history=True)
         return self.last_value, self.trouble or result.error_before_exec or result.error_in_exec
+
+    def run_cell(self, raw_cell: str, *args: Any, **kwargs: Any) -> Any:
+        """A cell inside the action. Where a cell magic runs its text, as `%%capture` does, the lines keep their
+        numbers.
+        """
+        cells = self._cells
+        name, inside = cells.name, cells.inside
+        above = _line_of_magic(name)
+        cells.inside = above > 0
+        cells.name = name if cells.inside else f"{name[:-1]}, inner cell>"
+        try:
+            return super().run_cell("\n" * above + raw_cell, *args, **kwargs)
+        finally:
+            cells.name, cells.inside = name, inside
+
+    @property
+    def _cells(self) -> _Compiler:
+        compiler: Any = self.compile
+        return compiler
+
+    def describe(self, error: BaseException) -> tracebacks.Problem:
+        return tracebacks.describe(error, self._cells.name, self.workspace)
+
+    def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
+        """An error that ended a background thread: as an action's own would be told, in one piece."""
+        if failed.exc_value is None or isinstance(failed.exc_value, SystemExit):
+            return
+        name = failed.thread.name if failed.thread else "that is gone"
+        sys.stderr.write(f"Exception in thread {name}:\n{self.describe(failed.exc_value).traceback}\n")
 
     def give_missing(self, names: Mapping[str, Any]) -> None:
         """Put names into the agent's namespace that are not of its making and do not count as its variables, except
@@ -120,14 +197,18 @@ class Shell(InteractiveShell):
 
     def system(self, cmd: str) -> None:
         """`!cmd`: straight into the output pipes, as it comes."""
+        command = self.var_expand(cmd, depth=1)
+        magics.refuse_to_fetch(command)
         self.flush()
-        self.user_ns["_exit_code"] = subprocess.call(self.var_expand(cmd, depth=1), shell=True)  # noqa: S602 (what `!` is)
+        self.user_ns["_exit_code"] = subprocess.call(command, shell=True)  # noqa: S602 (what `!` is)
 
     system_piped = system_raw = system
 
     def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+        command = self.var_expand(cmd, depth=depth + 1)
+        magics.refuse_to_fetch(command)
         done = subprocess.run(  # noqa: S602 (what `!` is)
-            self.var_expand(cmd, depth=depth + 1),
+            command,
             shell=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -136,9 +217,25 @@ class Shell(InteractiveShell):
         text = done.stdout.decode("utf-8", "replace")
         return SList(text.splitlines()) if split else text
 
+    def init_display_formatter(self) -> None:
+        self.display_formatter = formatter = _Formatter(parent=self)
+        configurables: list[Any] = self.configurables
+        configurables.append(formatter)
+
+    @default("exiter")
+    def _exiter_default(self) -> ExitAutocall:
+        return _Exit(self)
+
     def ask_exit(self) -> None:
-        """`exit` without brackets; SystemExit ends the action like `sys.exit()` does."""
         raise SystemExit
+
+    def ask_yes_no(self, prompt: str, default: str | None = None, interrupt: str | None = None) -> bool:
+        """Yes: who wrote `%reset` has said what they want."""
+        return True
+
+    def set_next_input(self, s: str, replace: bool = False) -> None:
+        """`%load` and `%recall`: there is no next input to put the text into, so it is shown."""
+        print(s)  # noqa: T201
 
     def enable_gui(self, gui: str | None = None) -> None:
         """Nothing: there is no window system."""
@@ -157,63 +254,14 @@ class Shell(InteractiveShell):
         return {}
 
 
-class LoopRunner:
-    """Runs the coroutine of a cell with top-level await. One event loop for all cells, so that tasks live on across
-    actions.
-
-    IPython's own runner leaves an interrupted cell in the loop, where the next action would carry it on.
-    """
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def __call__(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        if self._loop is None or self._loop.is_closed():
-            self._loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(self._loop)
-        task = self._loop.create_task(coroutine)
-        try:
-            return self._loop.run_until_complete(task)
-        except BaseException:
-            task.cancel()
-            with contextlib.suppress(BaseException):
-                self._loop.run_until_complete(task)
-            raise
-
-    @property
-    def descriptors(self) -> list[int]:
-        """Those of the loop's own."""
-        if (loop := self._own_loop()) is None:
-            return []
-        return [loop._selector.fileno(), loop._ssock.fileno(), loop._csock.fileno()]
-
-    def part(self) -> None:
-        """After a fork: what the kernel holds for the loop is shared with the original, so make it anew."""
-        if (loop := self._own_loop()) is None:
-            return
-        shared, loop._selector = loop._selector, selectors.DefaultSelector()
-        for key in shared.get_map().values():
-            if key.fd != loop._ssock.fileno():
-                loop._selector.register(key.fileobj, key.events, key.data)
-        shared.close()
-        loop._ssock.close()
-        loop._csock.close()
-        loop._internal_fds -= 1
-        loop._make_self_pipe()
-
-    def _own_loop(self) -> Any:
-        """The loop, if it is open and of Python's own making: `Any`, because only private names lead to what the kernel
-        holds for it.
-        """
-        usable = isinstance(self._loop, asyncio.SelectorEventLoop) and not self._loop.is_closed()
-        return self._loop if usable else None
-
-    def close(self) -> None:
-        """For the server: an event loop that is shared with forks would be shared between sessions."""
-        if self._loop is not None:
-            self._loop.close()
-            asyncio.set_event_loop(None)
-            self._loop = None
+def _line_of_magic(name: str) -> int:
+    """The line of the action called `name` whose cell magic is running; 0 where there is none."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_filename == name:
+            return frame.f_lineno if linecache.getline(name, frame.f_lineno).startswith("%%") else 0
+        frame = frame.f_back
+    return 0
 
 
 def end_figures(shell: Shell) -> None:
@@ -257,9 +305,7 @@ def warm() -> None:
     # Leading empty lines must stay, or line numbers in tracebacks would be off by as many.
     cleanup = shell.input_transformer_manager.cleanup_transforms
     cleanup[:] = [transform for transform in cleanup if transform is not leading_empty_lines]
-    register: Any = shell.register_magic_function
-    for name in ("bash", "sh"):
-        register(_script(shell, name), "cell", name)
+    magics.register(shell)
     builtins.input, getpass.getpass = _refuse("input"), _refuse("getpass")
     sys.breakpointhook = _refuse("breakpoint")
     warnings.filterwarnings("ignore", message="To exit: use")
@@ -268,7 +314,7 @@ def warm() -> None:
         shell.run_action(code, number)
         end_figures(shell)
     runner.close()
-    shell.reset(new_session=False)
+    shell.reset(new_session=True)
     linecache.clearcache()
 
 
@@ -280,16 +326,6 @@ _PACES = (
     "import sys\nif 'matplotlib.pyplot' in sys.modules:\n    sys.modules['matplotlib.pyplot'].plot([1, 2], label='x')",
     "import sys\nif 'pandas' in sys.modules:\n    display(sys.modules['pandas'].DataFrame({'a': [1.5], 'b': ['x']}))",
 )
-
-
-def _script(shell: Shell, program: str) -> Callable[[str, str], None]:
-    """`%%bash`: IPython's own starts an event loop in a thread that stays."""
-
-    def magic(line: str, cell: str) -> None:
-        shell.flush()
-        subprocess.run([program, *line.split()], input=cell.encode(), check=True)
-
-    return magic
 
 
 def _refuse(name: str) -> Callable[..., Any]:

@@ -5,8 +5,9 @@ it can use.
 from __future__ import annotations
 
 import os
+import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,11 @@ from . import hints
 
 MAX_MESSAGE = 8_000  # characters
 MAX_TRACEBACK = 16_000
-_KEPT_FRAMES = 20  # of each end; a runaway recursion has a thousand
+_KEPT_FRAMES = 20  # of each end
+_LONGEST_CYCLE = 8  # functions that call each other in turn; a runaway recursion has a thousand frames of them
+_FEWEST_CYCLES = 3  # repetitions that are folded
+_NOTE = "<note>"  # instead of a file name: the frame stands for others, and its name says for which
+_MAGIC = re.compile(r"\s*[%!?]|[^#'\"]*=\s*[%!]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,10 @@ class Problem:
     message: str
     traceback: str
     line: int | None
+
+    def text_alone(self) -> str:
+        """Name and message, without the traceback."""
+        return f"{self.name}: {self.message}" if self.message else self.name
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "message": self.message, "traceback": self.traceback, "line": self.line}
@@ -78,15 +87,53 @@ def _line(report: traceback.TracebackException, action: str) -> int | None:
 def _trim(report: traceback.TracebackException, own: Callable[[str], bool]) -> None:
     """Drop foreign frames, and causes in which no frame is the agent's: they tell of a library's inside."""
     for part in _chain(report):
-        mine = [frame for frame in part.stack if own(frame.filename)]
-        middle = slice(_KEPT_FRAMES, -_KEPT_FRAMES) if len(mine) > 2 * _KEPT_FRAMES else slice(0, 0)
-        del mine[middle]
-        part.stack[:] = mine
+        mine = _Frames(_folded([frame for frame in part.stack if own(frame.filename)]))
+        if (missing := len(mine) - 2 * _KEPT_FRAMES) > 0:
+            mine[_KEPT_FRAMES:-_KEPT_FRAMES] = [_note(f"{missing} more calls on the way here")]
+        part.stack = mine
         if part.__cause__ is not None and not any(own(frame.filename) for frame in part.__cause__.stack):
             part.__cause__ = None
             part.__suppress_context__ = True
         if part.__context__ is not None and not any(own(frame.filename) for frame in part.__context__.stack):
             part.__context__ = None
+
+
+class _Frames(traceback.StackSummary):
+    def format_frame_summary(self, frame_summary: traceback.FrameSummary, **kwargs: Any) -> str:
+        if frame_summary.filename == _NOTE:
+            return f"  [{frame_summary.name}]\n"
+        if frame_summary.filename.startswith("<action ") and _MAGIC.match(frame_summary.line or ""):
+            where = f'  File "{frame_summary.filename}", line {frame_summary.lineno}, in {frame_summary.name}\n'
+            return f"{where}    {frame_summary.line}\n"  # marks below would be those of the code that it stands for
+        return super().format_frame_summary(frame_summary, **kwargs)
+
+
+def _folded(frames: Sequence[traceback.FrameSummary]) -> Iterator[traceback.FrameSummary]:
+    """The frames, with what a recursion repeats written once."""
+    keys = [(frame.filename, frame.lineno, frame.name) for frame in frames]
+    place = 0
+    while place < len(frames):
+        length, times = _cycle(keys, place)
+        yield from frames[place : place + length]
+        if times > 1:
+            calls = "this call" if length == 1 else f"these {length} calls"
+            yield _note(f"{calls} {times - 1} more times")
+        place += length * times
+
+
+def _cycle(keys: Sequence[tuple[object, ...]], start: int) -> tuple[int, int]:
+    """How many frames from `start` on come again and again, and how often; (1, 1) for one that does not."""
+    for length in range(1, _LONGEST_CYCLE + 1):
+        end = start + length
+        while end < len(keys) and keys[end] == keys[end - length]:
+            end += 1
+        if (times := (end - start) // length) > _FEWEST_CYCLES:
+            return length, times
+    return 1, 1
+
+
+def _note(text: str) -> traceback.FrameSummary:
+    return traceback.FrameSummary(_NOTE, 0, text, lookup_line=False, line="")
 
 
 def _chain(report: traceback.TracebackException) -> Iterator[traceback.TracebackException]:

@@ -7,8 +7,6 @@ that does odd things.
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import random
 import signal
@@ -18,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import awaiting, forking, linux, shell
+from . import awaiting, bundles, forking, linux, shell
 from .channel import Channel
 from .confine import Closes, Layer
 from .frames import Frame
@@ -29,6 +27,7 @@ from .tracebacks import Problem, cut, describe
 from .values import Packer, plain
 
 _MAX_TEXT = 1_000_000  # characters of a value or an answer
+_SUFFIXES = {"image/png": "png", "image/jpeg": "jpg"}  # pictures that are also written into the workspace
 
 
 class FinalAnswer(BaseException):
@@ -71,7 +70,7 @@ class _Worker:
         self._interrupts = Interrupts()
         self.link = Link(channel, self._interrupts, streams.flush)
         self._shell = shell.Shell.instance()
-        self._shell.show, self._shell.flush = self._show, streams.flush
+        self._shell.serve(self._show, streams.flush, workspace)
         shell.end_figures(self._shell)  # tells the backend where to show
         self._surroundings: forking.Surroundings | None = None  # of the original, as long as this is a copy that sleeps
         self._given = dict[str, Any]()  # names that are not of the agent's making
@@ -209,21 +208,15 @@ class _Worker:
 
     def _show(self, bundle: Mapping[str, Any]) -> None:
         """Send a MIME bundle; a picture is also written into the workspace, so that code and people can find it."""
-        texts, blobs = dict[str, str](), dict[str, bytes]()
-        for mime, data in bundle.items():
-            if isinstance(data, bytes):
-                blobs[mime] = data
-            elif isinstance(data, str) and mime.startswith("image/") and mime != "image/svg+xml":
-                blobs[mime] = base64.b64decode(data)
-            else:
-                texts[mime] = data if isinstance(data, str) else json.dumps(data, default=repr)
-        name = self._save(blobs["image/png"]) if "image/png" in blobs else None
+        texts, blobs = bundles.parts(bundle)
+        image = next((mime for mime in _SUFFIXES if mime in blobs), None)
+        name = self._save(blobs[image], _SUFFIXES[image]) if image else None
         self.link.send("display", {"texts": texts, "binary": list(blobs), "name": name}, list(blobs.values()))
 
-    def _save(self, picture: bytes) -> str | None:
+    def _save(self, picture: bytes, suffix: str) -> str | None:
         while True:
             self._figures += 1
-            path = Path(self._workspace, name := f"figure-{self._figures}.png")
+            path = Path(self._workspace, name := f"figure-{self._figures}.{suffix}")
             try:
                 with path.open("xb") as file:
                     file.write(picture)
