@@ -271,3 +271,27 @@ def test_approval_is_asked_at_the_terminal(codeact: Codeact) -> None:
         child.wait()
         assert child.exitstatus == 0
     assert "first ran" not in codeact.records()[0].read_text().replace("print('first ran')", "")
+
+
+def test_code_may_ask_the_person_at_the_terminal(codeact: Codeact) -> None:
+    code = (
+        "import getpass\nname = input('Who are\\x1b[2J you? ')\n"
+        "key = getpass.getpass('Key: ')\nprint(name[::-1], len(key))"
+    )
+    model = codeact.script(f"```python\n{code}\n```", "Hello.")
+    with codeact.terminal("chat", "-m", model) as child:
+        child.expect(PROMPT)
+        child.send("greet me\r")
+        child.expect("waits for a line")
+        child.expect("Who are␛\\[2J you\\? ")
+        child.send("Ann\n")
+        child.expect("Key: ")
+        child.send("hidden\n")
+        child.expect("nnA 6")
+        child.expect("answered")
+        child.expect(PROMPT)
+        child.sendeof()
+        child.wait()
+    record = codeact.records()[0].read_text()
+    assert '"Ann"' in record
+    assert "hidden" not in record

@@ -25,6 +25,7 @@ from codeact.events import Emit, Event, ignore
 from codeact.models import default_model, open_model, options_from_env
 from codeact.models.base import Model
 from codeact.sandbox import sandbox
+from codeact.sandbox.asking import Ask, answered_by
 from codeact.sandbox.base import Limits, NetworkPolicy, Sandbox, Session
 from codeact.sandbox.network import network_policy
 from codeact.tools import ToolSet
@@ -52,6 +53,7 @@ class Agent:
     system: str = ""  # added to the system prompt
     checks: Sequence[Check] = (grounded,)
     approve: Approve | None = None
+    ask: Ask | None = None  # answers `input()` and `getpass()` of the code; without it they are refused
     seed: int | None = 0
     model_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -97,7 +99,8 @@ class Agent:
             space = action_space(self.actions, self.dialect)
             tools = ToolSet(self.tools)
             relay = Relay(tools)
-            session = await stack.enter_async_context(self._session(relay)) if space.name == "code" else None
+            box_tools = answered_by(relay, relay.answer) if self.ask else relay
+            session = await stack.enter_async_context(self._session(box_tools)) if space.name == "code" else None
             model = self.model
             if model is None or isinstance(model, str):
                 spec = model or default_model(os.environ)
@@ -112,6 +115,7 @@ class Agent:
                 budget=self.budget,
                 checks=self.checks,
                 approve=self.approve,
+                ask=self.ask,
                 seed=self.seed,
                 described=self._described(model, space, tools),
             )

@@ -23,6 +23,7 @@ from codeact.agent.result import RunResult
 from codeact.errors import SandboxError, TransferError, UnsupportedError, UsageError
 from codeact.events import Emit, Finished, ignore
 from codeact.models.base import Model
+from codeact.sandbox.asking import Ask
 from codeact.sandbox.base import Checkpoint, Session
 from codeact.trajectory import TrajectoryWriter
 from codeact.types import JSON, Message, Outcome, Step, Text, ToolBox, Trajectory
@@ -42,6 +43,7 @@ class Setup:
     budget: Budget
     checks: Sequence[Check]
     approve: Approve | None
+    ask: Ask | None
     seed: int | None
     described: Mapping[str, JSON]  # the agent's configuration, for the record
 
@@ -155,7 +157,9 @@ class Conversation:
 
     def _run(self, task: str, emit: Emit, record: Callable[[Step], None], budget: Budget) -> Run:
         setup, meter = self.setup, Meter(budget)
-        hands = Hands(tools=setup.tools, session=setup.session, approve=setup.approve, meter=meter, emit=emit)
+        hands = Hands(
+            tools=setup.tools, session=setup.session, approve=setup.approve, ask=setup.ask, meter=meter, emit=emit
+        )
         return Run(
             task=task,
             messages=self.messages,

@@ -12,6 +12,7 @@ import anyio
 from codeact.agent.budget import Meter
 from codeact.errors import ToolError
 from codeact.events import ActionFinished, ActionStarted, ApprovalAsked, Emit, ToolCalled, ToolReturned
+from codeact.sandbox.asking import Ask, Question
 from codeact.sandbox.base import Session
 from codeact.sandbox.box.values import to_json
 from codeact.tools import render_value
@@ -46,6 +47,7 @@ class Hands:
     approve: Approve | None
     meter: Meter
     emit: Emit
+    ask: Ask | None = None  # who answers `input()` of the code; None where nobody is there
     records: list[ToolRecord] = field(default_factory=list[ToolRecord])  # of the JSON or text action going on
     asking: anyio.Lock = field(default_factory=anyio.Lock)  # people are asked one thing at a time
 
@@ -96,6 +98,14 @@ class Hands:
             raise
         self.emit(ToolReturned(record))
         return value, record
+
+    async def answer(self, question: Question) -> str | None:
+        """Put a question of the code to the person; None when nobody answers. No time limit runs meanwhile."""
+        if self.ask is None:
+            return None
+        async with self.asking:
+            with self.meter.pause():
+                return await self.ask(question)
 
     def unfinished(self) -> Result | None:
         """What an action that was cancelled had done by then; None when that is nothing, or not known."""
@@ -148,6 +158,10 @@ class Relay:
             ToolError: as the current tools do.
         """
         return await self.current.call(call)
+
+    async def answer(self, question: Question) -> str | None:
+        """As `Hands.answer`; None between runs."""
+        return await self.current.answer(question) if isinstance(self.current, Hands) else None
 
     @contextmanager
     def through(self, tools: ToolBox) -> Generator[None]:

@@ -15,6 +15,7 @@ from codeact.actions import action_space
 from codeact.actions.base import ActionSpace
 from codeact.errors import ParseError, ToolError
 from codeact.events import Emit, ReplyParsed, TurnStarted, ignore
+from codeact.sandbox.asking import QUESTIONS
 from codeact.sandbox.base import Sandbox, Session
 from codeact.sandbox.box.values import from_json, to_json
 from codeact.sandbox.network import network_policy
@@ -53,7 +54,8 @@ async def replay(
         UsageError: the record names an action space that there is not.
         SandboxError: the machinery failed.
     """
-    tools = RecordedTools([name for run in (*earlier, trajectory) for name in run.agent.get("tools", ())])
+    runs = (*earlier, trajectory)
+    tools = RecordedTools([name for run in runs for name in (*run.agent.get("tools", ()), *_questions(run))])
     async with place.open(tools, network=network_policy(trajectory.agent.get("network", "none"))) as session:
         for file in files:
             await session.put(file.name, file)
@@ -100,6 +102,13 @@ async def _run_again(
         else:
             results[step.number] = recorded  # no code was run, and the tools' results are the recorded ones
     return results
+
+
+def _questions(trajectory: Trajectory) -> Iterator[str]:
+    """What the code asked the person, as calls; they are answered from the record like tools."""
+    for _, _, result in _with_results(trajectory):
+        calls = result.tool_calls if isinstance(result, ExecResult) else ()
+        yield from (call.name for call in calls if call.name in QUESTIONS)
 
 
 def _with_results(trajectory: Trajectory) -> Iterator[tuple[Step, Reply, Result]]:

@@ -29,7 +29,7 @@ from codeact.errors import UsageError
 from codeact.models import Model, choose_default, open_model, options_from_env
 from codeact.models.metering import Prices
 from codeact.models.store import Store, default_root
-from codeact.sandbox import sandbox
+from codeact.sandbox import Ask, sandbox
 from codeact.sandbox.base import Limits, Sandbox
 from codeact.sandbox.network import network_policy
 from codeact.tools import FunctionTool
@@ -117,7 +117,9 @@ async def choose_model(options: AgentOptions, notices: Console, spec: str | None
 
 
 @asynccontextmanager
-async def open_agent(parts: Parts, model: Model, *, approve: Approve | None = None) -> AsyncGenerator[Agent]:
+async def open_agent(
+    parts: Parts, model: Model, *, approve: Approve | None = None, ask: Ask | None = None
+) -> AsyncGenerator[Agent]:
     """The agent of these parts; the servers of its tools live as long as the block."""
     options = parts.options
     async with AsyncExitStack() as stack:
@@ -135,6 +137,7 @@ async def open_agent(parts: Parts, model: Model, *, approve: Approve | None = No
             network=options.network,
             checks=_checks(options),
             approve=approve,
+            ask=ask,
             seed=options.seed,
         )
 

@@ -40,7 +40,10 @@ async def _chat(parts: Parts, screen: Screen, folder: RunFolder) -> int:
     asking = asking_on(screen, every_action=options.approve)
     async with interruptible() as interrupts, model_seat() as seat:
         model = await seat.take(await choose_model(options, consoles.notices()))
-        async with open_agent(parts, model, approve=asking) as agent, agent.open() as conversation:
+        async with (
+            open_agent(parts, model, approve=asking, ask=asking and asking.answer) as agent,
+            agent.open() as conversation,
+        ):
             folder.create(options.file)
             with TrajectoryWriter(folder.trajectory) as record:
                 talk = Talk(

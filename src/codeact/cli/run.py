@@ -75,7 +75,7 @@ async def _solve(job: Job) -> int:
     async with (
         interruptible() as interrupts,
         (await choose_model(job.parts.options, job.notices)).open() as model,
-        open_agent(job.parts, model, approve=job.asking) as agent,
+        open_agent(job.parts, model, approve=job.asking, ask=job.asking and job.asking.answer) as agent,
         agent.open() as conversation,
     ):
         return await _send(job, conversation, interrupts)

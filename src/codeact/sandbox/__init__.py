@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from codeact.errors import UsageError
+from codeact.sandbox.asking import Ask, Question, answered_by
 from codeact.sandbox.base import (
     Allow,
     Capability,
@@ -27,14 +28,17 @@ from codeact.sandbox.base import (
 __all__ = [
     "SANDBOXES",
     "Allow",
+    "Ask",
     "Capability",
     "Checkpoint",
     "FileInfo",
     "Limits",
     "NetworkPolicy",
+    "Question",
     "Sandbox",
     "Session",
     "Variable",
+    "answered_by",
     "sandbox",
 ]
 

@@ -19,6 +19,7 @@ from codeact.errors import ToolError
 from codeact.sandbox import reports
 from codeact.sandbox.box import values
 from codeact.sandbox.box.frames import Blob, Frame
+from codeact.sandbox.box.questions import PASSWORD
 from codeact.sandbox.box.tracebacks import cut
 from codeact.sandbox.clock import Clock
 from codeact.sandbox.wire import Wire, WireClosedError
@@ -30,6 +31,7 @@ _MAX_ARGUMENTS = 100  # of each kind, that one record keeps
 _MAX_KEPT_ALL = 16 * 1024 * 1024  # the same, of all records of an action
 _MAX_NAME = 200  # characters of the name of a tool that does not exist
 _LAST_REPLY = 1.0  # seconds for the answers to calls that outlive their action
+_UNRECORDED = "… an answer that is not recorded …"
 _REFUSALS = 1_000  # calls over the limit that are answered; a loop that ignores so many is stopped
 
 _STOPPED = ToolError("the action was stopped before the tool had answered", "InterruptedError")
@@ -124,6 +126,8 @@ class Calls:
         return error
 
     def _record(self, call: ToolCall, value: Any, error: ToolError | None, duration: float) -> ToolRecord:
+        if call.name == PASSWORD and error is None:
+            value = _UNRECORDED
         return ToolRecord(
             name=call.name,
             args=[self._kept(item) for item in call.args[:_MAX_ARGUMENTS]],

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import awaiting, bundles, forking, linux, shell
+from . import awaiting, bundles, forking, linux, questions, shell
 from .channel import Channel
 from .confine import Closes, Layer
 from .frames import Frame
@@ -103,7 +103,9 @@ class _Worker:
             return []
 
     def _start(self, body: Mapping[str, Any]) -> None:
-        stubs = {spec["name"]: make_stub(spec, self.link.call) for spec in body["tools"]}
+        stubs = {
+            spec["name"]: make_stub(spec, self.link.call) for spec in questions.route(body["tools"], self.link.call)
+        }
         self._given = {**stubs, "final_answer": self._final_answer, "ToolError": ToolError}
         if stubs:
             self._given |= awaiting.NAMES
