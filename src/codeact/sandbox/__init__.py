@@ -24,6 +24,7 @@ from codeact.sandbox.base import (
     Session,
     Variable,
 )
+from codeact.sandbox.portable import LoadedState, SavedState, load_state, save_state
 
 __all__ = [
     "SANDBOXES",
@@ -33,13 +34,17 @@ __all__ = [
     "Checkpoint",
     "FileInfo",
     "Limits",
+    "LoadedState",
     "NetworkPolicy",
     "Question",
     "Sandbox",
+    "SavedState",
     "Session",
     "Variable",
     "answered_by",
+    "load_state",
     "sandbox",
+    "save_state",
 ]
 
 SANDBOXES = {
