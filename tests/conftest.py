@@ -14,6 +14,7 @@ __all__ = ["qwen", "smollm2", "weights_store"]  # fixtures, for every folder
 # The same examples in every run, at any speed: a gate that is red for no reason is worse than none. `make fuzz` looks
 # for new ones.
 settings.register_profile("gate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fuzz", deadline=None, max_examples=10_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gate")
 
 

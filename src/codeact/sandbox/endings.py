@@ -4,11 +4,13 @@ model.
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
 
 from codeact.sandbox.action import Stop
+from codeact.sandbox.box.frames import MAX_HEADER
 from codeact.types import ErrorKind, ExecError, State
 
 _KINDS: Mapping[Stop, ErrorKind] = {"timeout": "timeout", "cpu_time": "timeout", "interrupted": "interrupted"}
@@ -17,6 +19,7 @@ KEPT: Mapping[State, str] = {
     "restored": "Variables are as they were before this action, files are as it left them.",
     "lost": "The interpreter was restarted: variables and imports are lost, files are kept.",
 }
+_MOST_CODE = MAX_HEADER - 1000  # bytes, as JSON
 
 
 def stopped(why: Stop | None, error: ExecError | None, *, seconds: float) -> ExecError | None:
@@ -58,6 +61,16 @@ def out_of_memory(kept: str) -> ExecError:
     """The error of an action whose interpreter the kernel has killed for want of memory."""
     text = "The memory of this session was used up, by processes and files, and the interpreter was killed."
     return ExecError(kind="out_of_memory", name="MemoryError", message=f"{text} Use less at a time. {kept}")
+
+
+def too_large(code: str) -> ExecError | None:
+    """The error of an action whose code does not fit into one message; None for one that fits."""
+    if 6 * len(code) <= _MOST_CODE:  # a character takes six bytes at most
+        return None
+    if (size := len(json.dumps(code))) <= _MOST_CODE:
+        return None
+    text = f"The code takes {size:,} bytes and may take {_MOST_CODE:,}; nothing was run."
+    return ExecError(kind="limit", name="ValueError", message=f"{text} Instead put data into a file of the workspace.")
 
 
 def not_restarted(reason: str) -> ExecError:

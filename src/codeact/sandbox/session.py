@@ -138,6 +138,8 @@ class BoxSession:
             if worker.dead:
                 status, state = await self._recover()
                 return ExecResult(error=endings.died_between(status, state), late=late, state=state)
+            if (error := endings.too_large(code)) is not None:
+                return ExecResult(error=error, late=late)
             self._ran += 1
             number = self._ran
             action = Action(

@@ -4,10 +4,12 @@ one is met.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib import format
 
 # NumPy's own types are unknown where nothing says what an array holds, and here nothing does.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
@@ -15,8 +17,9 @@ import numpy as np
 if TYPE_CHECKING:
     from .values import JSON, Packer, Reader
 
-_RAW = "biufcMmSU"  # kinds of dtype that are plain bytes; an object array crosses item by item
+_RAW = "biufcMmSUV"  # kinds of dtype that are plain bytes; an object array crosses item by item
 _MAX_DIMENSIONS = 32
+_MAX_FIELDS, _MAX_NESTED = 1_000, 8  # of a structured dtype
 
 
 def write(packer: Packer, value: Any, where: str, depth: int) -> JSON:
@@ -34,6 +37,8 @@ def _write_scalar(packer: Packer, value: Any, where: str, depth: int) -> JSON:
             return None if np.isnat(value) else _write_array(packer, np.asarray(value), where, depth)
         case "f":
             return packer.pack(float(value), where, depth)
+        case "V" if value.dtype.names:
+            return packer.pack(value.item(), where, depth)
         case "b" | "i" | "u" | "c":
             return packer.pack(value.item(), where, depth)
         case _:
@@ -41,11 +46,13 @@ def _write_scalar(packer: Packer, value: Any, where: str, depth: int) -> JSON:
 
 
 def _write_array(packer: Packer, value: np.ndarray[Any, Any], where: str, depth: int) -> JSON:
-    head: dict[str, JSON] = {"$": "array", "dtype": value.dtype.str, "shape": list(value.shape)}
+    if isinstance(value, np.ma.MaskedArray):  # its mask would be lost, and what it hides would be shown
+        raise TypeError(f"{where} is a masked array, which cannot cross; use .filled(…) or .compressed()")
+    head: dict[str, JSON] = {"$": "array", "dtype": _write_dtype(value.dtype), "shape": list(value.shape)}
     if value.dtype.kind == "O":
         return {**head, "v": packer.items(value.ravel().tolist(), where, depth)}
-    if value.dtype.kind not in _RAW:
-        raise TypeError(f"{where} is an array of {value.dtype}, which cannot cross; use one array per field")
+    if value.dtype.kind not in _RAW or value.dtype.hasobject:
+        raise TypeError(f"{where} is an array of {value.dtype}, which cannot cross; use .astype(object) or a list")
     flat = np.ascontiguousarray(value).reshape(-1)
     return {**head, "b": packer.blob(flat.view(np.uint8).data if flat.size else b"")}
 
@@ -59,10 +66,10 @@ def read(reader: Reader, data: dict[str, JSON]) -> np.ndarray[Any, Any]:
         or not all(type(side) is int and side >= 0 for side in shape)
     ):
         raise ValueError(f"not a shape: {shape!r}")
-    dtype = np.dtype(str(data["dtype"]))
+    dtype = _read_dtype(data["dtype"])
     if dtype.kind == "O":
         return _of_objects(reader.items(data["v"]), shape)
-    if dtype.kind not in _RAW:
+    if dtype.kind not in _RAW or dtype.hasobject:
         raise ValueError(f"not a dtype of plain data: {dtype}")
     buffer = reader.own(data["b"])
     if len(buffer) != math.prod(shape) * dtype.itemsize:
@@ -73,6 +80,33 @@ def read(reader: Reader, data: dict[str, JSON]) -> np.ndarray[Any, Any]:
         return np.zeros(shape, dtype)
     array = np.frombuffer(buffer, dtype).reshape(shape)
     return array if array.flags.writeable else array.copy()
+
+
+def _write_dtype(dtype: np.dtype[Any]) -> JSON:
+    """As `np.save` describes it: text, or for a structured one the list of its fields."""
+    return json.loads(json.dumps(format.dtype_to_descr(dtype)))
+
+
+def _read_dtype(data: JSON) -> np.dtype[Any]:
+    return format.descr_to_dtype(_descr(data))
+
+
+def _descr(data: JSON, depth: int = 0) -> Any:
+    """A description in the tuples that NumPy wants, and nothing in it but names, types and shapes."""
+    if isinstance(data, str):
+        return data
+    if not isinstance(data, list) or depth > _MAX_NESTED or len(data) > _MAX_FIELDS:
+        raise ValueError(f"not a dtype: {str(data)[:80]}")
+    fields = list[tuple[Any, ...]]()
+    for field in data:
+        match field:
+            case [str(name), kind]:
+                fields.append((name, _descr(kind, depth + 1)))
+            case [str(name), kind, [*shape]] if all(type(side) is int and side >= 0 for side in shape):
+                fields.append((name, _descr(kind, depth + 1), tuple(shape)))
+            case _:
+                raise ValueError(f"not a field of a dtype: {str(field)[:80]}")
+    return fields
 
 
 def _of_objects(items: list[Any], shape: list[int]) -> np.ndarray[Any, Any]:

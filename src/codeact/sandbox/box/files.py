@@ -8,6 +8,7 @@ written. Each request is one bounded chunk and keeps no state.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Generator
@@ -17,7 +18,15 @@ CHUNK = 4 * 1024 * 1024  # bytes in one request
 _MAX_LISTED = 10_000
 _MAX_DEPTH = 100  # folders inside each other; `os.fwalk` calls itself for each
 _MAX_TEXT = 2_000_000  # characters of all paths; escaped, they have to fit into one frame
+_HOLES = 1024 * 1024  # bytes that a file may claim and not hold
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+_WORDS = {
+    errno.ELOOP: "it is a link, and links are not followed",
+    errno.ENOSPC: "the workspace is full; remove files, or open the session with a larger Limits(workspace=…)",
+    errno.ENXIO: "it is not a regular file",
+}
 
 
 class FileError(Exception):
@@ -54,7 +63,7 @@ def read(workspace: str, path: str, offset: int) -> tuple[int, bytes]:
     with _problems(path), _parent(workspace, path, make=False) as (folder, name):
         fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=folder)
         try:
-            return _regular(fd).st_size, os.pread(fd, CHUNK, offset)
+            return _whole(_regular(fd)).st_size, os.pread(fd, CHUNK, offset)
         finally:
             os.close(fd)
 
@@ -111,11 +120,21 @@ def _regular(fd: int) -> os.stat_result:
     return info
 
 
+def _whole(info: os.stat_result) -> os.stat_result:
+    """A file mostly of holes costs an agent nothing and its reader all it claims. (Compressing file systems hold less
+    than they show, so twice as much may be claimed.)
+    """
+    held = info.st_blocks * 512
+    if info.st_size > 2 * held + _HOLES:
+        raise OSError(f"it is a sparse file: of {info.st_size:,} bytes it holds {held:,}; write it in full, or pack it")
+    return info
+
+
 @contextlib.contextmanager
 def _problems(path: str) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise FileError(f"{path!r}: {error.strerror or error}") from None
+        raise FileError(f"{path!r}: {_WORDS.get(error.errno or 0) or error.strerror or error}") from None
     except ValueError as error:  # a surrogate or a NUL in the name
         raise FileError(f"{path!r}: {error}") from None

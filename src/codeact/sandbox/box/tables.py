@@ -1,9 +1,8 @@
 """pandas tables as values: a table is its columns, each an array or a list. Part of `values`, loaded only when one is
 met.
 
-Data, names, order and dtype of columns and index survive; `attrs`, flags, frequencies and subclasses do not, and a
-category keeps its values but not the list of categories it could have. Other pandas objects (an interval, a period, a
-group-by) are refused.
+Data, names, order and dtype of columns and index survive, categories with their order too; `attrs`, flags, frequencies
+and subclasses do not. Other pandas objects (an interval, a period, a group-by) are refused.
 """
 
 from __future__ import annotations
@@ -20,9 +19,10 @@ pd: Any = importlib.import_module("pandas")  # it has no types, and the stubs th
 
 # Extension dtypes that are made again from a list, by name. A name that is not here is never looked up.
 _LISTED = frozenset(
-    ["str", "string", "boolean", "category", "Float32", "Float64"]
+    ["str", "string", "boolean", "Float32", "Float64"]
     + [f"{sign}nt{bits}" for sign in ("I", "UI") for bits in (8, 16, 32, 64)]
 )
+_MASKED = _LISTED - {"str", "string"}  # of those, the ones that are an array of numbers and one of what is missing
 
 
 def write(packer: Packer, value: Any, where: str, depth: int) -> JSON:
@@ -70,6 +70,21 @@ def _write_column(packer: Packer, column: Any, where: str, depth: int) -> JSON:
     if isinstance(dtype, pd.DatetimeTZDtype):
         moments = column.to_numpy(dtype=f"datetime64[{dtype.unit}]")
         return {"zone": str(dtype.tz), "v": packer.pack(moments, where, depth)}
+    if isinstance(dtype, pd.CategoricalDtype):
+        held = column.array if isinstance(column, pd.Series) else column
+        categories = _write_column(packer, dtype.categories, where, depth)
+        return {
+            "categories": categories,
+            "codes": packer.pack(held.codes, where, depth),
+            "ordered": bool(dtype.ordered),
+        }
+    if str(dtype) in _MASKED:
+        missing = column.isna()
+        numbers = column.to_numpy(dtype=dtype.numpy_dtype, na_value=0)
+        mask = missing.to_numpy() if isinstance(missing, pd.Series) else missing
+        return {
+            "dtype": str(dtype), "v": packer.pack(numbers, where, depth), "missing": packer.pack(mask, where, depth)
+        }  # fmt: skip
     items = [None if pd.isna(item) is True else item for item in column.tolist()]
     if str(dtype) in _LISTED:
         return {"dtype": str(dtype), "v": packer.items(items, where, depth)}
@@ -82,7 +97,19 @@ def _read_column(reader: Reader, data: JSON) -> Any:
     if "dtype" in data and "$" not in data:
         if data["dtype"] not in _LISTED:
             raise ValueError(f"unknown dtype {data['dtype']!r}")
+        if data["dtype"] in _MASKED:
+            array = pd.array(_flat(reader, data["v"]), dtype=data["dtype"])
+            array[_flat(reader, data["missing"]).astype(bool)] = pd.NA
+            return array
         return pd.Series(reader.items(data["v"]), dtype=data["dtype"]).array
+    if "categories" in data:
+        categories = pd.Index(_read_column(reader, data["categories"]))
+        dtype = pd.CategoricalDtype(categories, ordered=data["ordered"] is True)
+        return pd.Categorical.from_codes(_flat(reader, data["codes"]), dtype=dtype)
+    return _flat(reader, data)
+
+
+def _flat(reader: Reader, data: JSON) -> Any:
     array: Any = reader.unpack(data)
     if type(array) is np.ndarray and array.ndim == 1:
         return array

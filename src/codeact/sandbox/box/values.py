@@ -31,8 +31,9 @@ MAX_INLINE = 64 * 1024  # bytes of attachments that a record keeps; a trajectory
 _EXTENSION_OF_PACKAGE = {
     "numpy": "arrays",
     "pandas": "tables",
+    "PIL": "images",
 }  # modules beside this one, loaded when such a value is met
-_EXTENSION_OF_TAG = {"array": "arrays", "series": "tables", "table": "tables"}
+_EXTENSION_OF_TAG = {"array": "arrays", "series": "tables", "table": "tables", "image": "images"}
 _PLAIN_BITS = 63  # larger integers cross as hexadecimal text, which has no quadratic cost
 
 
@@ -65,7 +66,7 @@ class Packer:
         article = "an" if name[:1] in "AEIOUaeiou" else "a"
         return TypeError(
             f"{where} is {article} {name}, which cannot cross between the box and the host; "
-            "use plain data: numbers, text, bytes, lists, dicts, dates, arrays or tables"
+            "use plain data: numbers, text, bytes, lists, dicts, dates, arrays, tables or images"
         )
 
     def blob(self, data: Blob) -> JSON:
