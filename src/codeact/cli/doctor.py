@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from codeact.cli import app, config, consoles, describe, exits
+from codeact.cli import attack as attacking
 from codeact.cli.jsonlines import write_line
 from codeact.cli.options import option
 from codeact.errors import CodeActError
@@ -57,11 +58,21 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(json: Annotated[bool, option("--json", help="Print one JSON object a line.")] = False) -> int:
-    """Look at Python, isolation, models, keys, disk and packages.
+def doctor(
+    json: Annotated[bool, option("--json", help="Print one JSON object a line.")] = False,
+    attack: Annotated[bool, option("--attack", help="Try attacks of our own against the sandbox.")] = False,
+    sandbox: Annotated[
+        list[str] | None, option(metavar="NAME", help="With --attack: what is attacked, default local; repeatable.")
+    ] = None,
+    only: Annotated[str, option(metavar="PATTERN", help="With --attack: part of an attack's name, or a pattern.")] = "",
+    markdown: Annotated[bool, option("--markdown", help="With --attack: print the page docs/attacks.md.")] = False,
+) -> int:
+    """Look at Python, isolation, models, keys, disk and packages; or, with --attack, try to get out of the sandbox.
 
-    The exit code is 1 when `codeact run` would not work.
+    The exit code is 1 when `codeact run` would not work, or when an attack got through that must not.
     """
+    if attack:
+        return attacking.attack(sandbox or ["local"], only, "json" if json else "markdown" if markdown else "table")
     findings = [*examine()]
     if json:
         for finding in findings:
