@@ -60,3 +60,24 @@ def test_a_setting_of_another_command_that_does_not_exist(codeact: Codeact) -> N
     code, found = findings(codeact)
     assert code == 1
     assert "modle" in found["settings/codeact.toml"]["detail"]
+
+
+def test_an_attack_is_tried_and_told(codeact: Codeact) -> None:
+    done = codeact("doctor", "--attack", "--only", "read-host-file", env={"COLUMNS": "160"})
+    assert done.returncode == 0, done.stdout
+    assert "read a file of the host that every user may read" in done.stdout
+    assert done.stdout.splitlines()[-1] == "local: all that it promises is held"
+
+
+def test_an_attack_that_gets_through_is_told_and_is_no_hole_where_nothing_is_promised(codeact: Codeact) -> None:
+    done = codeact("doctor", "--attack", "--sandbox", "subprocess", "--only", "read-host-file", "--json")
+    (row,) = map(json.loads, done.stdout.splitlines())
+    assert (row["sandbox"], row["verdict"], row["promised"], row["bad"]) == ("subprocess", "not held", False, False)
+    assert row["met"] == "the session said the secret of the file"
+    assert done.returncode == 0
+
+
+def test_a_pattern_that_names_no_attack(codeact: Codeact) -> None:
+    done = codeact("doctor", "--attack", "--only", "nothing-like-it")
+    assert done.returncode == 2
+    assert "nothing-like-it" in done.stderr

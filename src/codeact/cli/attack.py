@@ -110,7 +110,7 @@ def _show(name: str, rows: Sequence[Row]) -> None:
 
 def _summary(rows: Sequence[Row]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(1, 2, 0, 0))
-    met = [verdict for verdict in VERDICTS if any(row.verdict == verdict for row in rows)]
+    met: list[Verdict] = [verdict for verdict in VERDICTS if any(row.verdict == verdict for row in rows)]
     table.add_column("family")
     for verdict in met:
         table.add_column(verdict)

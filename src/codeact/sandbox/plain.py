@@ -8,12 +8,12 @@ Code in it can read, write and send whatever the user can who runs it. So it is 
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 
 from codeact.errors import UnsupportedError
@@ -97,4 +97,5 @@ class SubprocessSandbox:
                         session.close()
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(shutil.rmtree, folder, True)
+                # Not `shutil.rmtree`: it calls itself for each folder, and an agent may have nested a thousand.
+                await anyio.run_process(["rm", "-rf", "--", str(folder)], check=False)

@@ -134,8 +134,7 @@ class Ground:
         status, now = self._victim.poll(), procfs.settings(self._victim.pid)
         if status is None and now == self._victims_state:
             return ""
-        self._victim.kill()
-        self._victim.wait()
+        _end(self._victim)
         self._victim = self._start_victim()
         self._victims_state = procfs.settings(self._victim.pid)
         return "a process of the host was " + ("ended" if status is not None else "stopped or changed")
