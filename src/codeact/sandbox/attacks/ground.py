@@ -11,7 +11,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -134,7 +133,8 @@ class Ground:
         status, now = self._victim.poll(), procfs.settings(self._victim.pid)
         if status is None and now == self._victims_state:
             return ""
-        _end(self._victim)
+        self._victim.kill()
+        _close_input(self._victim)  # waiting for it is for later: it does not end before whoever traces it does
         self._victim = self._start_victim()
         self._victims_state = procfs.settings(self._victim.pid)
         return "a process of the host was " + ("ended" if status is not None else "stopped or changed")
@@ -221,6 +221,11 @@ def _own_address() -> str:
 
 
 def _end(victim: subprocess.Popen[bytes]) -> None:
-    victim.send_signal(signal.SIGCONT)
     victim.kill()
-    victim.communicate()
+    _close_input(victim)
+    victim.wait()
+
+
+def _close_input(victim: subprocess.Popen[bytes]) -> None:
+    if victim.stdin is not None:
+        victim.stdin.close()

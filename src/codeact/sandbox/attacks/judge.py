@@ -69,7 +69,7 @@ class Place:
 
     def bears(self, attack: Attack) -> bool:
         """Whether an attack may be tried that would harm the machine if it got through."""
-        return self.isolated or attack.promise in self.layers
+        return self.isolated or (attack.promise in self.layers and "seccomp" in self.layers)
 
 
 @dataclass(slots=True)

@@ -166,7 +166,7 @@ class _Arena:
     async def _carry_out(self, attack: Attack, session: Session, neighbour: Neighbour) -> Course:
         course = Course()
         places = {**self._ground.places, **neighbour.places}
-        watch = Watch(LIMITS) if attack.family == "resources" else None
+        watch = Watch(LIMITS, memory=attack.promise == "total memory") if attack.family == "resources" else None
         async with anyio.create_task_group() as tasks:
             if watch is not None:
                 tasks.start_soon(watch.look)

@@ -17,12 +17,14 @@ _OVER = 1.25  # of the limit: what the interpreter itself has, and pages not yet
 class Watch:
     """Counts only what has come since it was made. Sees nothing of a sandbox that is not below this process."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, memory: bool) -> None:
+        """`memory`: look at that too, which takes its time."""
         self._limits = limits
+        self._memory = memory
         self._before = procfs.below(os.getpid())
         self._most_processes = 0
         self._most_memory = 0
-        self._base = procfs.private_and_shared(self._before)
+        self._base = procfs.private_and_shared(self._before) if memory else 0
 
     async def look(self) -> None:
         """Until cancelled."""
@@ -33,7 +35,8 @@ class Watch:
     def _count(self) -> None:
         now = procfs.below(os.getpid())
         self._most_processes = max(self._most_processes, len(now - self._before))
-        self._most_memory = max(self._most_memory, procfs.private_and_shared(now) - self._base)
+        if self._memory:
+            self._most_memory = max(self._most_memory, procfs.private_and_shared(now) - self._base)
 
     @property
     def harm(self) -> str:

@@ -92,7 +92,7 @@ def listing(workspace: str) -> list[list[Any]]:
 @contextlib.contextmanager
 def _parent(workspace: str, path: str, *, make: bool) -> Generator[tuple[int, str]]:
     *folders, name = _parts(path)
-    fd = os.open(workspace, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = os.open(workspace, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)  # an agent may have put a link in its place
     try:
         for folder in folders:
             if make:

@@ -31,6 +31,7 @@ PROCESSES = (
     ),
     _attack(
         name="trace-host-process",
+        lasting=True,
         tries="attach to a process of the host as a debugger",
         code="syscall('ptrace', 16, host.process, 0, 0)",
         safe=True,

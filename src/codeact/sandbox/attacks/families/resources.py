@@ -120,12 +120,14 @@ RESOURCES = (
     ),
     _attack(
         name="lock-memory",
+        promise="privileges",
         tries="keep memory from being paged out",
         code="if libc.mlockall(3): raise OSError(ctypes.get_errno(), 'mlockall')",
         safe=True,
     ),
     _attack(
         name="processes",
+        promise="namespaces",  # the kernel counts them per user namespace
         tries="start 2,000 processes",
         code="""
         import time
@@ -135,11 +137,13 @@ RESOURCES = (
     ),
     _attack(
         name="dead-processes",
+        promise="namespaces",  # the kernel counts them per user namespace
         tries="leave 2,000 dead processes unburied",
         code="for _ in range(2000):\n    if os.fork() == 0: os._exit(0)",
     ),
     _attack(
         name="fork-bomb",
+        promise="namespaces",  # the kernel counts them per user namespace
         tries="multiply without end",
         code="""
         import time
@@ -151,6 +155,7 @@ RESOURCES = (
     ),
     _attack(
         name="threads",
+        promise="namespaces",  # the kernel counts them per user namespace
         tries="start 10,000 threads",
         code="""
         import threading
@@ -345,7 +350,7 @@ RESOURCES = (
         tries="run on beyond the time limit while a thread keeps tools busy, for whose time the clock stands still",
         code="""
         import threading, time
-        threading.Thread(target=lambda: [slow(0.5) for _ in range(4)], daemon=True).start()
+        threading.Thread(target=lambda: [slow(0.5) for _ in range(3)], daemon=True).start()
         time.sleep(60)
         """,
         time_limit=1,
