@@ -11,6 +11,7 @@ import platform
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,16 @@ def succeed(command: Sequence[str]) -> str:
 def processes() -> list[int]:
     """The numbers of all processes that can be seen."""
     return sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+
+
+def await_state(pid: int, states: str) -> None:
+    """Until a process that was signalled is in one of these states: signals take their time."""
+    deadline = time.monotonic() + 10
+    with contextlib.suppress(OSError):
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in states:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.005)
 
 
 def channel() -> int:

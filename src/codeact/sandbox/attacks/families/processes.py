@@ -21,12 +21,22 @@ PROCESSES = (
         code="os.kill(host.process, 0)",
         safe=True,
     ),
-    _attack(name="kill-host-process", tries="kill a process of the host", code="os.kill(host.process, 9)", safe=True),
-    _attack(name="stop-host-process", tries="stop a process of the host", code="os.kill(host.process, 19)", safe=True),
+    _attack(
+        name="kill-host-process",
+        tries="kill a process of the host",
+        code="os.kill(host.process, 9); await_state(host.process, 'Z')",
+        safe=True,
+    ),
+    _attack(
+        name="stop-host-process",
+        tries="stop a process of the host",
+        code="os.kill(host.process, 19); await_state(host.process, 'T')",
+        safe=True,
+    ),
     _attack(
         name="kill-by-pidfd",
         tries="signal a process of the host by a descriptor of it",
-        code="syscall('pidfd_send_signal', syscall('pidfd_open', host.process, 0), 9, 0, 0)",
+        code="syscall('pidfd_send_signal', syscall('pidfd_open', host.process, 0), 9, 0, 0); await_state(host.process, 'Z')",
         safe=True,
     ),
     _attack(
@@ -63,7 +73,7 @@ PROCESSES = (
             raise ProcessLookupError(3, 'the number is one of its own processes')
         if 'sleep' not in open(f'/proc/{host.neighbour_child}/comm').read():
             raise ProcessLookupError(3, 'the number is of another process')
-        os.kill(host.neighbour_child, 9)
+        os.kill(host.neighbour_child, 9); await_state(host.neighbour_child, 'Z')
         """,
         safe=True,
     ),
