@@ -34,7 +34,7 @@ check: $(VENV)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
 
 bench: $(VENV)/.ready
-	$(BIN)/python benchmarks/sandbox.py
+	$(BIN)/python -m benchmarks $(BENCH)
 
 leaks: $(VENV)/.ready
 	$(BIN)/python -m pytest -m slow --durations=5
