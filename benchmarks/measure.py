@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -70,11 +71,9 @@ def share_of(pids: set[int]) -> float:
 def descendants(pid: int) -> set[int]:
     found, waiting = set[int](), [pid]
     while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            try:
-                children = {int(word) for word in task.read_text().split()}
-            except OSError:
-                continue
-            found |= children
-            waiting += children
+        with contextlib.suppress(OSError):  # it has ended
+            for task in list(Path(f"/proc/{waiting.pop()}/task").iterdir()):
+                children = {int(word) for word in (task / "children").read_text().split()}
+                found |= children
+                waiting += children
     return found

@@ -21,8 +21,8 @@ async def main() -> None:
         print((await conversation.send("Put an apple into the basket.")).answer)
         print((await conversation.send("Add a pear.")).answer)
         print((await conversation.send("How many things are in it?")).answer)
-        if not await conversation.undo():  # True where the sandbox could take back variables and files as well
-            print("taken back, as if it had not been said")
+        if await conversation.undo():  # False where the state could not be kept, and only the talk is taken back
+            print("taken back: talk, variables and files")
         print((await conversation.send("How many things are in it? Count them.")).answer)
         for variable in await conversation.session.variables():
             print("variable:", variable.name, variable.type, variable.preview)

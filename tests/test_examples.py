@@ -14,7 +14,11 @@ EXPECTED = {
     ],
     "03_three_formats.py": ["code  1 turns, answer 6.0", "json  4 turns, answer 6.0", "text  4 turns, answer 6.0"],
     "04_events.py": ["--- drawn", "--- figure figure-1.png", "--- answered"],
-    "05_conversation.py": ["as if it had not been said", "There are 2 things in it.", "variable: basket list"],
+    "05_conversation.py": [
+        "taken back: talk, variables and files",
+        "There are 2 things in it.",
+        "variable: basket list",
+    ],
     "06_mcp_tools.py": ["temperature(", "Cairo, 31.5 degrees"],
     "07_records.py": ["lines: ['trajectory', 'step', 'step', 'outcome']", "notebook cells:"],
     "08_approval_and_checks.py": ["only to colleagues", "say please", "please check your inbox"],

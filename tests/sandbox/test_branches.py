@@ -309,3 +309,93 @@ async def test_an_action_after_an_interrupt_still_has_its_standby(session: Sessi
         await session.run("y = 2\nwhile True: pass")
     assert (await session.run(DIE)).state == "restored"
     assert await value(session, "x, y") == "(1, 2)"
+
+
+# --- seen in a review ------------------------------------------------------------------------------
+
+
+async def test_a_state_that_is_older_than_the_action_before_is_called_so(session: Session) -> None:
+    await session.run("x = 1")
+    await session.run(
+        "x = 2; import threading; e = threading.Event(); threading.Thread(target=e.wait, daemon=True).start()"
+    )
+    await session.run("x = 3")
+    result = await session.run(DIE)
+    assert result.error is not None
+    assert "as they were after action 1," in result.error.message
+    assert await value(session, "x") == "1"
+
+
+async def test_a_death_after_the_first_action_loses_what_that_one_had_made() -> None:
+    async with LocalSandbox(preload=(), checkpoints="none").open() as session:
+        await session.run("x = 1; import os, threading; threading.Timer(0.1, os._exit, (5,)).start()")
+        with anyio.fail_after(10):
+            while (result := await session.run("import time; time.sleep(0.05)")).error is None:
+                pass
+        assert result.state == "lost"
+
+
+async def test_code_that_has_used_up_its_descriptors_keeps_its_interpreter(session: Session) -> None:
+    await session.run("x = 1; held = []\ntry:\n    while True: held.append(open('/dev/null'))\nexcept OSError: pass")
+    assert await value(session, "len(held) > 100, x") == "(True, 1)"
+    await session.run("held.clear()")
+    assert (await session.run(DIE)).state == "restored"
+    assert await value(session, "x") == "1"
+
+
+DEAF = """
+import gc, signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+frames = next(module for name, module in list(sys.modules.items()) if name.endswith('_box.frames'))
+[link] = [thing for thing in gc.get_objects() if type(thing).__name__ == 'Link']
+link._channel.send(frames.Frame('call', {'call': 1, 'name': 'echo', 'args': ['x' * 8_000_000], 'kwargs': {}}))
+time.sleep(0.5)
+link._channel.send(frames.Frame('result', {'number': 1, 'value': 'forged'}))
+while True: time.sleep(1)
+"""
+
+
+async def test_a_worker_that_does_not_listen_cannot_keep_run_from_returning(server: Sandbox, tools: HostTools) -> None:
+    async with server.open(tools) as session:
+        with anyio.fail_after(60):
+            await session.run(DEAF, time_limit=2)
+            await session.run("1", time_limit=1)
+            assert (await session.run("6 * 7")).value == "42"
+
+
+async def test_branches_that_crash_together_are_all_started_again() -> None:
+    async with (
+        LocalSandbox(preload=(), checkpoints="none").open() as session,
+        await session.fork() as one,
+        await session.fork() as two,
+    ):
+        for _ in range(5):
+            async with anyio.create_task_group() as tasks:
+                for each in (session, one, two):
+                    tasks.start_soon(each.run, DIE)
+            assert [await value(each, "1") for each in (session, one, two)] == ["1"] * 3
+
+
+async def test_the_copies_of_a_branch_that_was_left_make_room(server: Sandbox) -> None:
+    async with server.open(limits=Limits(workspace=32 * MiB)) as session:
+        for _ in range(8):
+            async with await session.fork() as branch:
+                await branch.run("open('big', 'wb').write(bytes(10 << 20))")
+                await branch.checkpoint()
+
+
+async def test_a_copy_that_does_not_wake_leaves_an_interpreter(local: BoxSession) -> None:
+    await local.run("import sys; x = 1")
+    await local.run("type(sys.modules['__main__'])")
+    kept = await local.checkpoint()
+    # The copy shares this class with what the code can reach, so code can spoil what a later copy does.
+    find = "import gc\n[w] = [o for o in gc.get_objects() if type(o).__name__ == '_Worker']\n"
+    spoil = f"{find}type(w)._wake = lambda self: None"
+    await local.restore(kept)
+    await local.run(spoil)
+    spoiled = await local.checkpoint()
+    with pytest.raises(SandboxError, match="does not answer"):
+        await local.restore(spoiled)
+    assert await value(local, "6 * 7") == "42"
+    await local.restore(kept)
+    assert await value(local, "x") == "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from codeact.sandbox.isolation import IsolationWarning
 from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.probe import probe
 
+from . import kin
 from .conftest import no_filter
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(bool(no_filter()), reason=no_filter() or "-")]
@@ -220,15 +222,10 @@ async def test_less_isolation_is_only_taken_by_name_and_warned_about() -> None:
 
 def below(pid: int) -> list[tuple[int, str]]:
     """Processes that this one has started, by number and name."""
-    found, waiting = list[tuple[int, str]](), [pid]
-    while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            try:
-                children = [int(word) for word in task.read_text().split()]
-                found += [(child, Path(f"/proc/{child}/comm").read_text().strip()) for child in children]
-            except OSError:
-                continue
-            waiting += children
+    found = list[tuple[int, str]]()
+    for child in kin.below(pid):
+        with contextlib.suppress(OSError):  # it has ended
+            found.append((child, Path(f"/proc/{child}/comm").read_text().strip()))
     return found
 
 

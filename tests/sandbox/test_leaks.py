@@ -20,6 +20,8 @@ from codeact.sandbox import Limits, cgroups
 from codeact.sandbox.cgroups import read
 from codeact.sandbox.local import LocalSandbox
 
+from .kin import below
+
 pytestmark = pytest.mark.anyio
 
 MiB = 1 << 20
@@ -31,16 +33,6 @@ ENDINGS = ("1", f"{DAEMON}; import os; os._exit(1)", DAEMON, "import os; os.kill
 @pytest.fixture(autouse=True)
 def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-
-def below(pid: int) -> set[int]:
-    """All processes that a process has, zombies included; without itself."""
-    found, waiting = set[int](), [pid]
-    while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            found |= (children := set(map(int, read(task).split())))
-            waiting += children
-    return found
 
 
 def groups(of: int) -> set[Path]:

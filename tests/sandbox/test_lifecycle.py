@@ -25,6 +25,7 @@ from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.plain import SubprocessSandbox
 
 from .conftest import no_filter
+from .kin import below
 
 pytestmark = pytest.mark.anyio
 
@@ -39,16 +40,7 @@ def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def processes() -> set[int]:
     """Processes of boxes that this process has started, and everything below them."""
-    found, waiting = set[int](), [os.getpid()]
-    while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            try:
-                children = {int(word) for word in task.read_text().split()}
-            except OSError:
-                continue
-            found |= children
-            waiting += children
-    return found
+    return below(os.getpid())
 
 
 def open_files() -> dict[str, str]:
@@ -132,7 +124,7 @@ def test_killing_the_host_leaves_nothing(name: str) -> None:
     assert host.stdout is not None
     with host.stdout:
         workspace = host.stdout.readline().strip()
-    started = descendants_of(host.pid)
+    started = below(host.pid)
     assert started
     os.kill(host.pid, signal.SIGKILL)
     host.wait()
@@ -142,16 +134,6 @@ def test_killing_the_host_leaves_nothing(name: str) -> None:
     assert alive == []
     if name == "subprocess":
         assert not Path(workspace).parent.exists()
-
-
-def descendants_of(pid: int) -> set[int]:
-    found, waiting = set[int](), [pid]
-    while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            children = {int(word) for word in task.read_text().split()}
-            found |= children
-            waiting += children
-    return found
 
 
 def running(pid: int) -> bool:

@@ -67,7 +67,7 @@ def test_a_container_with_dockers_profile_has_the_filter_when_it_is_enough() -> 
     assert "level 'namespace' (namespaces: [Errno 1]" in refused
     assert "--security-opt seccomp=unconfined" in refused
     assert "require='filter'" in refused
-    assert opened == "filter 42 namespaces total memory"
+    assert opened.removesuffix(" total memory") == "filter 42 namespaces"  # with control groups or without
 
 
 def test_root_of_a_user_namespace_that_has_no_other_user() -> None:
@@ -80,7 +80,7 @@ def test_root_of_a_user_namespace_that_has_no_other_user() -> None:
 def test_a_host_that_allows_no_more_user_namespaces() -> None:
     refused, opened = inside("echo 0 > /proc/sys/user/max_user_namespaces", "namespace", "filter")
     assert "sysctl -w user.max_user_namespaces=15000" in refused
-    assert opened == "filter 42 namespaces total memory"
+    assert opened.removesuffix(" total memory") == "filter 42 namespaces"  # with control groups or without
 
 
 @needs_filter
@@ -90,7 +90,7 @@ def test_a_container_that_covers_parts_of_proc() -> None:
     refused, opened = inside(cover, "namespace", "filter")
     assert "level 'namespace' (own /proc: [Errno 1]" in refused
     assert "--security-opt systempaths=unconfined" in refused
-    assert opened == "filter 42 own /proc total memory"
+    assert opened.removesuffix(" total memory") == "filter 42 own /proc"
 
 
 def test_an_interpreter_in_somebodys_home() -> None:

@@ -111,4 +111,5 @@ def test_no_time_limit_depends_on_a_clock_that_can_be_set() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("time.time", "datetime.now", "time.time_ns")
     ]
-    assert readers == []
+    records = ("network/traffic.py", "attacks/ground.py")  # when something was asked for, and whether the clock was set
+    assert [reader for reader in readers if not reader.startswith(records)] == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from codeact.sandbox.action import Stop
 from codeact.sandbox.box.frames import MAX_HEADER
@@ -16,7 +16,7 @@ from codeact.types import ErrorKind, ExecError, State
 _KINDS: Mapping[Stop, ErrorKind] = {"timeout": "timeout", "cpu_time": "timeout", "interrupted": "interrupted"}
 KEPT: Mapping[State, str] = {
     "kept": "Variables are kept.",
-    "restored": "Variables are as they were before this action, files are as it left them.",
+    "restored": "Variables are as they were before this action; files are as it left them.",
     "lost": "The interpreter was restarted: variables and imports are lost, files are kept.",
 }
 _MOST_CODE = MAX_HEADER - 1000  # bytes, as JSON
@@ -34,13 +34,26 @@ def stopped(why: Stop | None, error: ExecError | None, *, seconds: float) -> Exe
     return replace(error, kind=_KINDS[why], name=name, message=message, traceback=f"{frames}{name}: {message}")
 
 
-def died(
-    why: Stop | None, status: int | None, state: State, *, broken: str, starved: bool, seconds: float
-) -> ExecError:
-    """The error of an action whose interpreter died: `status` is an exit code, or minus a signal; `state` is what there
-    is now.
-    """
-    kept = KEPT[state]
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an interpreter ended, and what is there in its place."""
+
+    status: int | None  # exit code, or minus the signal; None if not known
+    state: State
+    kept: str = KEPT["lost"]
+
+    @staticmethod
+    def restored(status: int | None, *, after: int, finished: int) -> Ending:
+        """A state from after so many actions has taken the place of one from after `finished` ones."""
+        if after >= finished:
+            return Ending(status, "restored", KEPT["restored"])
+        text = f"Variables are as they were after action {after}, the last state that could be kept; files stay."
+        return Ending(status, "restored", text)
+
+
+def died(why: Stop | None, ending: Ending, *, broken: str, starved: bool, seconds: float) -> ExecError:
+    """The error of an action whose interpreter died."""
+    status, kept = ending.status, ending.kept
     if why is not None:
         name, text = _reason(why, seconds)
         text = f"{text} It did not react to an interrupt and was killed. {kept}"
@@ -79,9 +92,9 @@ def not_restarted(reason: str) -> ExecError:
     return ExecError(kind="crashed", name="ProcessError", message=text)
 
 
-def died_between(status: int | None, state: State) -> ExecError:
+def died_between(ending: Ending) -> ExecError:
     """The error of an action that found no interpreter to run in."""
-    before = died(None, status, state, broken="", starved=False, seconds=0)
+    before = died(None, ending, broken="", starved=False, seconds=0)
     return replace(
         before, message=f"This action was not run: since the one before, something had ended it. {before.message}"
     )

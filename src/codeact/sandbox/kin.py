@@ -7,6 +7,7 @@ that no process has mapped (a memfd that is only written to) is not seen.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterable, Iterator
@@ -71,8 +72,9 @@ class Kin:
         waiting = [self.first]
         while waiting:
             yield (pid := waiting.pop())
-            for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                waiting += map(int, read(task).split())
+            with contextlib.suppress(OSError):  # it has ended
+                for task in list(Path(f"/proc/{pid}/task").iterdir()):
+                    waiting += map(int, read(task / "children").split())
 
     def _files(self) -> int:
         """Bytes in the session's workspace, /tmp and shared memory."""

@@ -75,7 +75,8 @@ class Past:
                         await self.add(worker, after, most)
             case _:
                 await self._settle(wait=0)
-                with contextlib.suppress(WireClosedError):  # the worker has died; the next action will say so
+                # Dead, or a worker that does not listen: the next action will say so.
+                with contextlib.suppress(WireClosedError, TimeoutError), anyio.fail_after(_WAKE):
                     self._coming = await _ask_for_copy(worker.wire), after
 
     async def newest(self) -> Copy | None:
@@ -87,10 +88,12 @@ class Past:
         return standby
 
     async def _newest_checkpoint(self) -> Copy | None:
+        others = [kept for id, kept in reversed(self._kept.items()) if id != self._current]
         current = [self._kept[self._current]] if self._current in self._kept else []
-        for kept in [*current, *reversed(self._kept.values())]:
-            with contextlib.suppress(UnsupportedError, SandboxError):  # an agent's code has ended it
-                return await copy_of(kept.copy.wire, kept.copy.after)
+        with anyio.move_on_after(_FORK):  # an agent's code may have stopped them all
+            for kept in [*current, *others]:
+                with contextlib.suppress(UnsupportedError, SandboxError):  # it has ended this one
+                    return await copy_of(kept.copy.wire, kept.copy.after, patience=_WAKE)
         return None
 
     async def add(self, worker: Worker, after: int, most: int = _MOST) -> Checkpoint:
@@ -125,6 +128,11 @@ class Past:
         self._current = checkpoint.id
         return await copy_of(kept.copy.wire, kept.copy.after), kept.files
 
+    async def drop_all(self) -> None:
+        """Also the copies of files, for a branch whose session goes on."""
+        for id in list(self._kept):
+            await self._drop(id)
+
     def close(self) -> None:
         for copy in [kept.copy for kept in self._kept.values()]:
             copy.wire.close()
@@ -158,18 +166,20 @@ class Past:
         await self._control.drop(kept.files)
 
 
-async def copy_of(wire: Wire, after: int, fds: Sequence[int] = ()) -> Copy:
+async def copy_of(wire: Wire, after: int, fds: Sequence[int] = (), *, patience: float = _FORK) -> Copy:
     """Have the worker at the other end copy itself. `fds`: of the copy's output and root, when they are others.
+    `patience`: seconds.
 
     Raises:
         UnsupportedError: it is in a state that can't be copied, which is named.
         SandboxError: it does not answer.
     """
     try:
-        ours = await _ask_for_copy(wire, fds)
-    except WireClosedError as error:
-        raise SandboxError(f"the interpreter could not be copied: {error}") from None
-    return await _answer(ours, after, _FORK)
+        with anyio.fail_after(patience):
+            ours = await _ask_for_copy(wire, fds)
+    except (WireClosedError, TimeoutError) as error:
+        raise SandboxError(f"the interpreter could not be copied: {error or 'it does not listen'}") from None
+    return await _answer(ours, after, patience)
 
 
 async def wake(control: Control, copy: Copy) -> Worker:

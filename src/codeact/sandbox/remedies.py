@@ -15,7 +15,8 @@ _NEEDS = {
     "seccomp": "use a kernel with CONFIG_SECCOMP_FILTER",
     "network": "use a kernel with CONFIG_SECCOMP_FILTER",
     "own /proc": "in a container, start it with `--security-opt systempaths=unconfined`",
-    "total memory": "not built yet; run the program in a systemd scope or container with a memory limit",
+    "total memory": "give this program a control group that it may divide: start it with `systemd-run --user --scope` "
+    "(as an ordinary user, with control groups v2) or as root; in a container, with a writable /sys/fs/cgroup",
 }
 _APPARMOR = (
     "give this Python an AppArmor profile that allows user namespaces: write `abi <abi/4.0>, include <tunables/global> "

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 
 from codeact.errors import SandboxError, SessionClosedError, TransferError, UnsupportedError
 from codeact.events import Emit, ignore
@@ -22,22 +21,21 @@ from codeact.sandbox import endings, isolation, reports
 from codeact.sandbox.action import Action
 from codeact.sandbox.base import Capability, Checkpoint, Checkpoints, FileInfo, Variable
 from codeact.sandbox.box.branches import MAIN
-from codeact.sandbox.box.frames import Frame
 from codeact.sandbox.control import Control
+from codeact.sandbox.endings import Ending
 from codeact.sandbox.isolation import IsolationReport
 from codeact.sandbox.launch import Launched
+from codeact.sandbox.listing import variables_of
 from codeact.sandbox.meter import Meter
 from codeact.sandbox.network.traffic import Traffic
 from codeact.sandbox.output import Kept, Pipe, open_pipe
 from codeact.sandbox.past import Copy, Past, copy_of, wake
 from codeact.sandbox.uploads import chunks
-from codeact.sandbox.wire import RefusalError, WireClosedError
+from codeact.sandbox.wire import RefusalError
 from codeact.sandbox.worker import Worker
 from codeact.types import BoxInfo, ExecResult, NetworkRequest, State, ToolBox
 
 _LONG = 3_950  # characters of output and value from which the whole is kept too: what a model sees, less labels
-_ANSWER = 5.0  # seconds for a worker to list its variables; then it is interrupted
-_LAST_ANSWER = 2.0  # seconds more, until it is replaced
 
 
 class BoxSession:
@@ -118,13 +116,17 @@ class BoxSession:
         if self._closed or self._control.closed or self._branch == MAIN:
             return
         worker = self._worker
-        self._let_go()
-        with anyio.CancelScope(shield=True), contextlib.suppress(SandboxError):  # the whole session is ending too
-            await self._control.unbranch(self._branch, worker.pid if worker else 0)
+        self._forks.remove(self)
+        with anyio.CancelScope(shield=True):
+            with contextlib.suppress(SandboxError):  # the whole session is ending too
+                await self._past.drop_all()
+            self._let_go()
+            with contextlib.suppress(SandboxError):
+                await self._control.unbranch(self._branch, worker.pid if worker else 0)
 
     def _let_go(self) -> None:
         self._closed = True
-        for fork in self._forks if self._branch == MAIN else ():  # theirs end with this session's
+        for fork in self._forks if self._branch == MAIN else ():  # of the whole session, which ends
             fork._let_go()
         self._forget_worker()
         self._past.close()
@@ -136,8 +138,9 @@ class BoxSession:
             worker = self._check_open()
             late, self._interrupted = self._late_output(), None
             if worker.dead:
-                status, state = await self._recover()
-                return ExecResult(error=endings.died_between(status, state), late=late, state=state)
+                ending = await self._recover(self._ran)
+                await self._follow()
+                return ExecResult(error=endings.died_between(ending), late=late, state=ending.state)
             if (error := endings.too_large(code)) is not None:
                 return ExecResult(error=error, late=late)
             self._ran += 1
@@ -177,7 +180,7 @@ class BoxSession:
             return await action.attend(self._pipes, code)
         except (Exception, BaseExceptionGroup):  # of the host's own: `emit` has raised, say
             with anyio.CancelScope(shield=True):
-                await self._recover()  # nobody watches the code that still runs
+                await self._recover(self._ran - 1)  # nobody watches the code that still runs
             raise
 
     async def _result(self, action: Action, report: reports.Report | None, duration: float) -> ExecResult:
@@ -186,9 +189,10 @@ class BoxSession:
             starved = kills.machine > 0
             state: State = "lost"
             try:
-                status, state = await self._recover()
+                ending = await self._recover(self._ran - 1)
+                state = ending.state
                 why = action.stopped
-                error = endings.died(why, status, state, broken=action.broken, starved=starved, seconds=duration)
+                error = endings.died(why, ending, broken=action.broken, starved=starved, seconds=duration)
             except RefusalError as problem:  # the session's first process is there, but can do no more
                 self._forget_worker()
                 error = endings.not_restarted(str(problem))
@@ -235,23 +239,15 @@ class BoxSession:
             with anyio.CancelScope(shield=True):
                 await self._end_worker()
                 await self._spawn()
+                await self._follow()
 
     async def variables(self) -> Sequence[Variable]:
         async with self._turn:
             worker = self._check_open()
-            found: Sequence[Variable] | Exception = SandboxError("without an answer")
-            with contextlib.ExitStack() as stack:
-                for pipe in self._pipes:
-                    stack.enter_context(pipe.into(self._late.add))
-                async with anyio.create_task_group() as tasks:
-                    for pipe in self._pipes:
-                        tasks.start_soon(pipe.pump)  # or a background thread that prints would block the worker
-                    tasks.start_soon(_hurry, worker)
-                    found = await _ask_variables(worker)
-                    tasks.cancel_scope.cancel()
+            found = await variables_of(worker, self._pipes, self._late.add)
             if isinstance(found, Exception):
-                _, state = await self._recover()
-                raise SandboxError(f"the interpreter could not list its variables ({found}). {endings.KEPT[state]}")
+                ending = await self._recover(self._ran)
+                raise SandboxError(f"the interpreter could not list its variables ({found}). {ending.kept}")
             return found
 
     async def put(self, path: str, data: bytes | Path) -> None:
@@ -279,9 +275,11 @@ class BoxSession:
             copy, files = await self._past.at(checkpoint)
             with anyio.CancelScope(shield=True):  # half-way there would be no worker, or no files
                 await self._end_worker(keep=copy.pid)
-                await self._control.put_back(self._branch, files)
                 self._past.forget_standby()
-                await self._go_on_with(copy)
+                try:
+                    await self._control.put_back(self._branch, files)
+                finally:  # a session without all its files is better than one without an interpreter
+                    await self._go_on_with_or_anew(copy)
                 await self._follow()
 
     async def fork(self) -> BoxSession:
@@ -304,6 +302,7 @@ class BoxSession:
                     checkpoints=self._policy,
                     branch=number,
                 )
+                branch._forks = self._forks
                 with anyio.CancelScope(shield=True):
                     await branch._begin_as(self, worker, [stdout, stderr, root])
                 kept.pop_all()
@@ -337,10 +336,8 @@ class BoxSession:
         self._worker, layers = await self._control.spawn(self._branch, self._tools.specs if self._tools else ())
         return layers
 
-    async def _recover(self) -> tuple[int | None, State]:
-        """Replace the worker by its newest copy, or by a fresh one. How it ended, as `_end_worker` says, and what is
-        there now of its variables.
-        """
+    async def _recover(self, finished: int) -> Ending:
+        """Replace the worker by its newest copy, or by a fresh one. `finished`: how many actions' effects it had."""
         with anyio.fail_after(None, shield=True):  # half-way there would be no worker at all
             copy = await self._past.newest()
             try:
@@ -352,9 +349,9 @@ class BoxSession:
             if copy is not None:
                 with contextlib.suppress(SandboxError):  # the agent's code has ended that one too
                     await self._go_on_with(copy)
-                    return status, "restored"
+                    return Ending.restored(status, after=copy.after, finished=finished)
             await self._spawn()
-        return status, "restored" if self._ran <= 1 else "lost"  # nothing was there before the first action
+        return Ending.restored(status, after=0, finished=0) if finished <= 0 else Ending(status, "lost")
 
     async def _end_worker(self, keep: int = 0) -> int | None:
         """End the worker and all that it started, but not the copies behind checkpoints, nor `keep`. How it ended: exit
@@ -365,6 +362,13 @@ class BoxSession:
         status = await self._control.end(worker, self._branch, {*self._past.pids, keep} - {0})
         worker.close()
         return status
+
+    async def _go_on_with_or_anew(self, copy: Copy) -> None:
+        try:
+            await self._go_on_with(copy)
+        except SandboxError:
+            await self._spawn()  # there must be an interpreter
+            raise
 
     async def _go_on_with(self, copy: Copy) -> None:
         self._worker = await wake(self._control, copy)
@@ -385,24 +389,7 @@ class BoxSession:
         path = f".codeact/output-{action.number}.txt"
         text = stdout + (f"\n--- standard error ---\n{stderr}" if stderr else "")
         text += f"\n--- last value ---\n{value}" if value else ""
-        with contextlib.suppress(TransferError):  # no room; the result still has what it has
+        with contextlib.suppress(TransferError, SessionClosedError):  # no room, or no end; the result has what it has
             await self.put(path, text.encode("utf-8", "replace"))
             return path
         return None
-
-
-async def _ask_variables(worker: Worker) -> Sequence[Variable] | Exception:
-    """The variables, or why the worker did not tell: an exception that left a task group would come as a group."""
-    try:
-        with anyio.fail_after(_ANSWER + _LAST_ANSWER):
-            await worker.wire.send(Frame("variables"))
-            while (frame := await worker.wire.receive()).kind != "variables":
-                await anyio.lowlevel.checkpoint()  # a display of a background thread, say, or any number of them
-            return reports.variables(frame)
-    except (TimeoutError, WireClosedError, reports.ReportError) as error:
-        return error
-
-
-async def _hurry(worker: Worker) -> None:
-    await anyio.sleep(_ANSWER)
-    worker.signal(signal.SIGINT)  # it answers with what it has until then

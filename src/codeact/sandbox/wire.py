@@ -5,6 +5,7 @@ moment without harm.
 from __future__ import annotations
 
 import array
+import contextlib
 import os
 import socket
 from collections import deque
@@ -42,9 +43,11 @@ class Wire:
         buffers = encode(frame)
         async with self._sending:
             await self._flush()
-            self._unsent.extend(memoryview(buffer) for buffer in buffers if len(buffer))
+            views = deque(memoryview(buffer) for buffer in buffers if len(buffer))
             if fds:
-                self._send_descriptors(fds)
+                count = await self._send_descriptors(views[0], fds)
+                views[0] = views[0][count:]
+            self._unsent.extend(view for view in views if len(view))
             await self._flush()
 
     async def flush(self) -> None:
@@ -82,12 +85,16 @@ class Wire:
             await anyio.wait_writable(self._socket)
             self.push()
 
-    def _send_descriptors(self, fds: Sequence[int]) -> None:
+    async def _send_descriptors(self, head: memoryview, fds: Sequence[int]) -> int:
+        """With the first bytes of a frame; how many those were."""
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
-        try:
-            self._sent(self._socket.sendmsg([self._unsent[0]], rights))
-        except OSError as error:  # nothing else is under way on a wire that carries descriptors, so there is room
-            raise WireClosedError(str(error)) from None
+        while True:
+            try:
+                return self._socket.sendmsg([head], rights)
+            except BlockingIOError:
+                await anyio.wait_writable(self._socket)
+            except OSError as error:
+                raise WireClosedError(str(error)) from None
 
     def _sent(self, count: int) -> None:
         if count == len(self._unsent[0]):
@@ -150,7 +157,11 @@ class Wire:
         try:
             with anyio.fail_after(_PATIENCE, shield=True):
                 reply = await self._exchange(frame, fds)
-        except (WireClosedError, TimeoutError) as error:
+        except TimeoutError:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)  # a late answer would be taken for that to the next command
+            raise SandboxError(f"the box did not answer to {frame.kind!r} in {_PATIENCE:.0f} seconds") from None
+        except WireClosedError as error:
             raise SandboxError(f"the box ended without an answer to {frame.kind!r}: {error}") from None
         received, self._fds = self._fds, []
         if reply.kind != answer:

@@ -101,8 +101,8 @@ async def test_without_a_network_pip_says_so_at_once(server: LocalSandbox) -> No
     async with server.open() as session:
         with anyio.fail_after(60):
             result = await session.run("!pip install codeact-tiny 2>&1")
-    assert "No matching distribution" in result.stdout
-    assert "Retrying" not in result.stdout
+    assert result.error is not None
+    assert "no network" in result.error.message
 
 
 async def test_a_sandbox_is_built_with_packages(index: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 from codeact.sandbox.attacks import procfs
 
+_OWN = 2  # descriptors of the host that come and go: the sockets of standbys
 _PEAK = 1 << 30  # bytes by which an attack may make the host's memory grow while it runs
 _CLOCK = 30.0  # seconds that the host's clock may have been moved
 _SHARED = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 (where marks of an attack must not turn up)
@@ -159,7 +160,7 @@ class Ground:
         grown = procfs.peak() - self._resident
         if grown > _PEAK:
             return f"the host's own memory grew by {grown >> 20:,} MiB"
-        if (fds := procfs.count_descriptors()) > self._fds:
+        if (fds := procfs.count_descriptors()) > self._fds + _OWN:
             return f"the host was given {fds - self._fds} descriptors"
         if socket.gethostname() != self._hostname:
             return "the host's name was changed"

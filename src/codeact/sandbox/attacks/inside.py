@@ -125,13 +125,7 @@ def await_state(pid: int, states: str) -> None:
 
 def channel() -> int:
     """The descriptor of the worker's own connection to the host."""
-    if "codeact_box.frames" not in sys.modules:
-        raise NotImplementedError("a channel of ours")
-    for name in sorted((path.name for path in Path("/proc/self/fd").iterdir()), key=int):
-        with contextlib.suppress(OSError):  # the listing's own
-            if str(Path("/proc/self/fd", name).readlink()).startswith("socket:"):
-                return int(name)
-    raise NotImplementedError("a channel of ours")
+    return link().fileno()
 
 
 def frame(kind: str, body: dict[str, Any], blobs: Sequence[bytes] = ()) -> bytes:

@@ -49,9 +49,9 @@ def below(pid: int) -> set[int]:
     """All descendants of a process."""
     found, waiting = set[int](), [pid]
     while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                children = [int(word) for word in task.read_text().split()]
+        with contextlib.suppress(OSError):  # it has ended
+            for task in list(Path(f"/proc/{waiting.pop()}/task").iterdir()):
+                children = [int(word) for word in (task / "children").read_text().split()]
                 found.update(children)
                 waiting += children
     return found

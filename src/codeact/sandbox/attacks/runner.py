@@ -26,7 +26,13 @@ from codeact.sandbox.base import Limits, MiB, Sandbox, Session
 from codeact.types import ExecResult
 
 LIMITS = Limits(
-    memory=512 * MiB, processes=48, open_files=256, workspace=64 * MiB, output=1 * MiB, tool_calls=100
+    memory=512 * MiB,
+    total_memory=512 * MiB,
+    processes=48,
+    open_files=256,
+    workspace=64 * MiB,
+    output=1 * MiB,
+    tool_calls=100,
 )  # of the session under attack
 _NEIGHBOURS = Limits(memory=1024 * MiB, processes=48, workspace=64 * MiB)
 _HANGING = 45.0  # seconds over its time limit after which an action counts as never coming back
@@ -131,6 +137,8 @@ class _Arena:
     async def _open_session(self) -> tuple[Session, Place]:
         if self._session is None or self._place is None:
             self._session = await self._stack.enter_async_context(self._sandbox.open(self._tools, limits=LIMITS))
+            for _ in range(2):  # from then on it holds as many descriptors for standbys as it ever will
+                await self._session.run("pass")
             self._place = self._place or await _survey(self._session)
         return self._session, self._place
 

@@ -42,6 +42,7 @@ class Watch:
     def harm(self) -> str:
         if self._most_processes > self._limits.processes + _SPARE:
             return f"{self._most_processes} processes at once, {self._limits.processes} are allowed"
-        if self._most_memory > self._limits.memory * _OVER:
-            return f"{self._most_memory >> 20:,} MiB of memory at once, {self._limits.memory >> 20:,} MiB are allowed"
+        if self._most_memory > self._limits.total_memory * _OVER:
+            allowed = self._limits.total_memory
+            return f"{self._most_memory >> 20:,} MiB of memory at once, {allowed >> 20:,} MiB are allowed"
         return ""

@@ -171,7 +171,11 @@ class Folders:
         self._numbers += 1
         folder = self._copies / str(self._numbers)
         folder.mkdir(parents=True)
-        return self._numbers, copy_tree(str(self._workspace), str(folder))
+        try:
+            return self._numbers, copy_tree(str(self._workspace), str(folder))
+        except BaseException:
+            self.drop(self._numbers)
+            raise
 
     def put_back(self, branch: int, copy: int) -> None:
         for entry in self._workspace.iterdir():

@@ -12,6 +12,7 @@ import fcntl
 import os
 import random
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,9 +79,10 @@ def check() -> None:
     Raises:
         ObstacleError: there are more.
     """
-    count = len(list(Path("/proc/self/task").iterdir()))
-    if count == 1:
-        return
+    for pause in (0, 0.001, 0.005, 0.02):  # the kernel is a moment behind a `join`
+        time.sleep(pause)
+        if (count := len(list(Path("/proc/self/task").iterdir()))) == 1:
+            return
     named = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     others = [f"{count - 1 - len(named)} of a library"] if count - 1 > len(named) else []
     names = ", ".join([*named[:5], *others])

@@ -31,6 +31,7 @@ _MNT_DETACH = 2
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 0x1, 0x2, 0x4
 _AT_RECURSIVE, _AT_FDCWD = 0x8000, -100
 
+_HUGE, _MADV_COLLAPSE = 1 << 21, 25
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_GET_TID_ADDRESS, _PR_CAP_AMBIENT = 36, 38, 40, 47
 CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SETPCAP = 1, 3, 8
@@ -199,6 +200,18 @@ def set_host_name(name: str) -> None:
 def _prctl(option: int, value: int) -> None:
     zeros = [ctypes.c_ulong(0)] * 3
     _check(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), *zeros), f"prctl {option}")
+
+
+def use_huge_pages() -> None:
+    """Gather this process's own memory in pages of 2 MiB, as far as it lies close enough: a fork copies a table of
+    pages, and one entry is copied faster than 512. Without effect before Linux 6.1.
+    """
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, rights, _, _, inode, *_ = line.split()
+        if rights == "rw-p" and inode == "0":  # no file behind it
+            start, end = (int(word, 16) for word in span.split("-"))
+            for address in range(-(-start // _HUGE) * _HUGE, end // _HUGE * _HUGE, _HUGE):
+                _libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(_HUGE), ctypes.c_int(_MADV_COLLAPSE))
 
 
 def load_filter(program: bytes) -> None:

@@ -33,6 +33,7 @@ class TimedWriter(io.BufferedIOBase):
         self._lock = threading.RLock()  # re-entrant: a signal handler may print
         self._sent = 0.0
         self._later: tuple[threading.Thread, threading.Event] | None = None  # who sends, and what makes it send now
+        self._last: threading.Thread | None = None  # who sent, and may not have ended yet
         os.register_at_fork(before=self.flush, after_in_child=self._after_fork)
 
     def writable(self) -> bool:
@@ -61,9 +62,9 @@ class TimedWriter(io.BufferedIOBase):
         """Send everything and be without a thread, as a fork wants it. Not for while code runs that may print."""
         self.flush()
         if (later := self._later) is not None:
-            thread, now = later
-            now.set()
-            thread.join()
+            later[1].set()
+        if (last := self._last) is not None:
+            last.join()
 
     def close(self) -> None:
         """Stay open: code that closes `sys.stdout` should not silence the actions after it."""
@@ -84,7 +85,7 @@ class TimedWriter(io.BufferedIOBase):
         thread = threading.Thread(target=self._send_after_delay, args=[now], daemon=True)
         try:
             thread.start()
-            self._later = thread, now
+            self._later, self._last = (thread, now), thread
         except RuntimeError:  # no more threads allowed
             self._send()
 
@@ -96,7 +97,7 @@ class TimedWriter(io.BufferedIOBase):
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
-        self._later = None
+        self._later = self._last = None
 
 
 class Streams:

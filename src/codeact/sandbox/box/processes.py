@@ -148,7 +148,8 @@ def descendants(pid: int) -> list[int]:
 def children(pid: int) -> list[int]:
     """Of all its threads."""
     found = list[int]()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # ended while we looked
-            found += [int(word) for word in task.read_text().split()]
+    with contextlib.suppress(OSError):  # ended while we looked
+        for task in list(Path(f"/proc/{pid}/task").iterdir()):
+            with contextlib.suppress(OSError):
+                found += [int(word) for word in Path(task, "children").read_text().split()]
     return found

@@ -42,6 +42,7 @@ def prepare(channel: Channel, preload: Iterable[str]) -> None:
     shell.warm()
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every object in every session
+    linux.use_huge_pages()
     channel.send(Frame("serving", {"python": sys.version.split()[0], "packages": _versions()}))
 
 

@@ -164,9 +164,7 @@ class _Session:
     def _branch_out(self, kind: str, branch: int, body: Mapping[str, Any]) -> tuple[Frame, Sequence[int]]:
         match kind:
             case "branch":
-                output = self._channel.take_fds()
-                number = self._branches.add(branch)
-                self._output[number] = (output[0], output[1])
+                number = self._add(branch, self._channel.take_fds())
                 root = os.open(self._branches.root(number), os.O_PATH | os.O_DIRECTORY)
                 return Frame("branched", {"branch": number}), [root]
             case "unbranch":
@@ -187,20 +185,45 @@ class _Session:
             case _:
                 return Frame("refused", {"reason": f"no such command: {kind}"}), ()
 
+    def _add(self, source: int, output: Sequence[int]) -> int:
+        try:
+            number = self._branches.add(source)
+        except BaseException:
+            for fd in output:
+                os.close(fd)
+            raise
+        self._output[number] = (output[0], output[1])
+        return number
+
     def _spawn(self, branch: int, fd: int) -> int:
         root, output = self._branches.root(branch), self._output[branch]
-        pid = os.fork()
-        if pid == 0:
-            try:
-                self._channel.close()
-                if root:
-                    forking.move_to(os.open(root, os.O_PATH | os.O_DIRECTORY))
-                self._branches.let_go()
-                for other in set(chain.from_iterable(self._output.values())) - set(output):
-                    os.close(other)
-                worker.run(Channel(socket.socket(fileno=fd)), output, self._confinement, self.workspace)
-            finally:  # whatever happens, this copy must not go on as the session
-                os._exit(1)
-        os.close(fd)
-        self.children.expect(pid)
+        there, moved = os.pipe()
+        try:
+            if (pid := os.fork()) == 0:
+                try:
+                    self._channel.close()
+                    self._move(root, output)
+                    os.write(moved, b"m")
+                    os.close(there)
+                    os.close(moved)
+                    worker.run(Channel(socket.socket(fileno=fd)), output, self._confinement, self.workspace)
+                finally:  # whatever happens, this copy must not go on as the session
+                    os._exit(1)
+            self.children.expect(pid)
+            os.close(moved)
+            moved = -1
+            os.read(there, 1)  # from now on it can be told whose it is, should another branch be ended
+        finally:
+            for end in (fd, there, moved):
+                if end >= 0:
+                    os.close(end)
         return pid
+
+    def _move(self, root: str, output: tuple[int, int]) -> None:
+        """In a child that is to be a worker: into its branch, and away from all others."""
+        if root:
+            forking.move_to(os.open(root, os.O_PATH | os.O_DIRECTORY))
+        self._branches.let_go()
+        for other in set(chain.from_iterable(self._output.values())) - set(output):
+            os.close(other)
+        linux.set_dumpable(True)  # else even the session's init could not look whose it is

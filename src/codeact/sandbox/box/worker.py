@@ -115,7 +115,12 @@ class _Worker:
         """Go on twice. The copy answers, on the channel that came with the command; what it may get besides: pipes for
         its output, and the tree that it shall live in.
         """
-        fd, *fds = self.link.take_fds(body["fds"])
+        fds = self.link.take_fds(body["fds"])
+        if len(fds) < body["fds"]:  # the agent's code has used up its descriptors; the host sees the end of the channel
+            for fd in fds:
+                os.close(fd)
+            return
+        fd, *fds = fds
         channel = Channel(socket.socket(fileno=fd))
         try:
             copied = self._copy(channel, fds)

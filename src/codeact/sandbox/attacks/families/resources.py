@@ -88,10 +88,12 @@ RESOURCES = (
         tries="the same by several processes that each stay within the limit",
         code="""
         import time
+        children = []
         for _ in range(4):
-            if os.fork() == 0:
+            if (child := os.fork()) == 0:
                 taken = bytearray(b'x') * (200 << 20); time.sleep(1.5); os._exit(0)
-        time.sleep(1.5)
+            children.append(child)
+        if any(os.WIFSIGNALED(os.waitpid(child, 0)[1]) for child in children): raise MemoryError('a child was killed')
         """,
         promise="total memory",
     ),
