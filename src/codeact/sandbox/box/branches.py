@@ -2,8 +2,9 @@
 is trusted.
 
 `Mounted` gives each branch a root of its own: the same tree, but other files at /box/work, /tmp and /dev/shm, so that
-absolute paths stay true. All roots lie on one file system that only this process has a descriptor of: it is covered by
-another mount. `Folders` is for sessions without mounts: it keeps copies, but has no branches.
+absolute paths stay true. All roots and copies lie on one file system that is covered by another mount: code does not
+come across it, though a branch's worker, which may change its root, could look into it. It is the session's own.
+`Folders` is for sessions without mounts: it keeps copies, but has no branches.
 """
 
 from __future__ import annotations
