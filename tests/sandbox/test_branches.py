@@ -157,7 +157,8 @@ async def test_old_checkpoints_give_way(local: Session) -> None:
 async def test_branches_go_their_own_ways(local: Session) -> None:
     await local.run("import os, subprocess; x = 1; f = open('log', 'a'); f.write('start '); f.flush()")
     await local.run("open('/tmp/t', 'w').write('t')")
-    look = "x, open('/box/work/log').read(), subprocess.getoutput('cat log /box/work/log /tmp/t')"
+    log = f"{local.info.workspace}/log"
+    look = f"x, open({log!r}).read(), subprocess.getoutput('cat log {log} /tmp/t')"
     async with await local.fork() as one, await local.fork() as two:
         for session, name in ((one, "one"), (two, "two"), (local, "main")):
             await session.run(f"x = {name!r}; f.write({name!r}); f.flush(); open('/tmp/t', 'a').write({name!r})")

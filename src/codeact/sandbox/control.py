@@ -102,7 +102,7 @@ class Control:
 
     async def unbranch(self, branch: int, pid: int) -> None:
         """End a branch: its processes and its files."""
-        await self._ask(Frame("unbranch", {"branch": branch, "pid": pid, "keep": []}), "unbranched")
+        await self._ask(Frame("unbranch", {"branch": branch, "pid": pid}), "unbranched")
 
     async def keep(self, branch: int) -> tuple[int, list[str]]:
         """Copy the files; the number of the copy, and what could not be copied. Raises `TransferError`."""

@@ -7,13 +7,13 @@ that no process has mapped (a memfd that is only written to) is not seen.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from codeact.sandbox.box.processes import descendants
 from codeact.sandbox.cgroups import read
 
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -64,17 +64,12 @@ class Kin:
         """Bytes that the session has for itself, files included. Exact only above `enough`: below it pages that
         several processes share are counted more than once, which costs a tenth of counting them right.
         """
-        pids, files = list(self._pids()), self._files()
+        pids, files = self._pids(), self._files()
         rough = _together(map(_resident, pids), files)
         return rough if rough <= enough else _together(map(_share, pids), files)
 
-    def _pids(self) -> Iterator[int]:
-        waiting = [self.first]
-        while waiting:
-            yield (pid := waiting.pop())
-            with contextlib.suppress(OSError):  # it has ended
-                for task in list(Path(f"/proc/{pid}/task").iterdir()):
-                    waiting += map(int, read(task / "children").split())
+    def _pids(self) -> list[int]:
+        return [self.first, *descendants(self.first)]
 
     def _files(self) -> int:
         """Bytes in the session's workspace, /tmp and shared memory."""

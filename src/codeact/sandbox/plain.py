@@ -19,6 +19,7 @@ import anyio.to_thread
 from codeact.errors import UnsupportedError
 from codeact.sandbox import isolation
 from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
+from codeact.sandbox.box import folders
 from codeact.sandbox.control import Control
 from codeact.sandbox.launch import PRELOAD, box_limits, launched, package_folders
 from codeact.sandbox.meter import metered
@@ -97,5 +98,4 @@ class SubprocessSandbox:
                         session.close()
         finally:
             with anyio.CancelScope(shield=True):
-                # Not `shutil.rmtree`: it calls itself for each folder, and an agent may have nested a thousand.
-                await anyio.run_process(["rm", "-rf", "--", str(folder)], check=False)
+                await anyio.to_thread.run_sync(folders.remove, str(folder))

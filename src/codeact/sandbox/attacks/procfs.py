@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from codeact.sandbox.box.processes import descendants
+
 _PAGE = os.sysconf("SC_PAGESIZE")
 _STARTING = 10.0  # seconds for a new process to be the program that it was started for
 
@@ -47,14 +49,7 @@ def _arguments(pid: int) -> list[bytes]:
 
 def below(pid: int) -> set[int]:
     """All descendants of a process."""
-    found, waiting = set[int](), [pid]
-    while waiting:
-        with contextlib.suppress(OSError):  # it has ended
-            for task in list(Path(f"/proc/{waiting.pop()}/task").iterdir()):
-                children = [int(word) for word in (task / "children").read_text().split()]
-                found.update(children)
-                waiting += children
-    return found
+    return set(descendants(pid))
 
 
 def private_and_shared(pids: Iterable[int]) -> int:

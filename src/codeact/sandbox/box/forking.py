@@ -13,7 +13,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +53,13 @@ class Surroundings:
     files: tuple[OpenFile, ...]
 
     @staticmethod
-    def now(private: Iterable[int]) -> Surroundings:
-        """Those of the agent's code; `private` descriptors are not its own."""
+    def now(held: Mapping[int, str]) -> Surroundings:
+        """`held`: what `descriptors` gives."""
         try:
             folder = str(Path.cwd())
         except FileNotFoundError:  # deleted
             folder = "/"
-        return Surroundings(folder, tuple(_open_files(frozenset(private))))
+        return Surroundings(folder, tuple(_open_files(held)))
 
     def take_up(self) -> None:
         """After the files below the same paths have become others."""
@@ -89,12 +89,12 @@ def check() -> None:
     raise ObstacleError(f"{count - 1} more threads are running ({names}); a copy would not have them")
 
 
-def notes(files: Iterable[OpenFile], private: Iterable[int]) -> list[str]:
+def notes(files: Iterable[OpenFile], held: Mapping[int, str]) -> list[str]:
     """What will not be the same in a copy, in words for people and models."""
     found = list[str]()
     if databases := sorted({file.path for file in files if _is_database(file)}):
         found.append(f"open SQLite files can be read but not written; connect again: {', '.join(databases[:5])}")
-    if sockets := _sockets(set(private)):
+    if sockets := sum(path.startswith("socket:") for path in held.values()):
         found.append(f"{sockets} open sockets are shared with the original")
     if programs := _programs():
         found.append(f"{programs} programs that it started are the original's only")
@@ -119,20 +119,21 @@ def move_to(root: int) -> None:
     os.close(root)
 
 
-def _open_files(private: frozenset[int]) -> Iterator[OpenFile]:
+def _open_files(held: Mapping[int, str]) -> Iterator[OpenFile]:
     """The regular files that are open by a path."""
-    for fd, path in _descriptors().items():
-        if fd not in private and path.startswith("/") and Path(path).is_file():  # devices and deleted ones are not
+    for fd, path in held.items():
+        if path.startswith("/") and Path(path).is_file():  # devices and deleted ones are not
             with contextlib.suppress(OSError):  # a path that is not the agent's to open
                 yield OpenFile(fd, path, fcntl.fcntl(fd, fcntl.F_GETFL), os.lseek(fd, 0, os.SEEK_CUR))
 
 
-def _descriptors() -> dict[int, str]:
-    """What each descriptor of this process means."""
+def descriptors(private: Collection[int]) -> dict[int, str]:
+    """What each descriptor of the agent's code means; `private` ones are not its own."""
     found = dict[int, str]()
     for link in list(Path("/proc/self/fd").iterdir()):
-        with contextlib.suppress(OSError):  # the one that listed them
-            found[int(link.name)] = str(link.readlink())
+        if int(link.name) not in private:
+            with contextlib.suppress(OSError):  # the one that listed them
+                found[int(link.name)] = str(link.readlink())
     return found
 
 
@@ -140,10 +141,6 @@ def _is_database(file: OpenFile) -> bool:
     with contextlib.suppress(OSError):
         return os.pread(file.fd, len(_SQLITE), 0) == _SQLITE
     return False
-
-
-def _sockets(private: set[int]) -> int:
-    return sum(path.startswith("socket:") for fd, path in _descriptors().items() if fd not in private)
 
 
 def _programs() -> int:

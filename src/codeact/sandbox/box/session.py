@@ -168,7 +168,7 @@ class _Session:
                 root = os.open(self._branches.root(number), os.O_PATH | os.O_DIRECTORY)
                 return Frame("branched", {"branch": number}), [root]
             case "unbranch":
-                self.children.end_all(body["pid"], frozenset(body["keep"]), self._branches.device(branch))
+                self.children.end_all(body["pid"], device=self._branches.device(branch))
                 for fd in self._output.pop(branch):
                     os.close(fd)
                 self._branches.remove(branch)

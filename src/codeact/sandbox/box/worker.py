@@ -142,8 +142,9 @@ class _Worker:
         forking.check()
         runner: shell.LoopRunner = self._shell.loop_runner
         private = {*self._streams.descriptors, *runner.descriptors, *fds, channel.fileno(), self.link.fileno()}
-        surroundings = self._surroundings or forking.Surroundings.now(private)
-        notes = forking.notes(surroundings.files, private)
+        held = forking.descriptors(private)
+        surroundings = self._surroundings or forking.Surroundings.now(held)
+        notes = forking.notes(surroundings.files, held)
         if forking.fork():
             return None
         try:
