@@ -17,7 +17,7 @@ from pathlib import Path
 
 import landlockpy
 
-from . import confine, filtered, folders, linux, server, session
+from . import filtered, folders, linux, server, session
 from .channel import Channel, ChannelClosedError
 from .confine import Allowance
 from .filtered import Ground
@@ -29,7 +29,6 @@ _PATIENCE = 4.0  # seconds for sessions to end by themselves; the host waits for
 
 def serve(channel: Channel, folder: str, trees: tuple[str, ...]) -> None:
     """Answer the host until it closes the channel, or is gone. Everything of the sessions lies below `folder`."""
-    confine.prepare()
     linux.become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lodging = _Lodging(folder, trees)

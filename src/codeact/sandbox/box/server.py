@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import Any
 
-from . import confine, folders, hints, linux, session, shell
+from . import confine, folders, hints, image, linux, session, shell
 from .channel import Channel, ChannelClosedError
 from .confine import Allowance
 from .frames import Frame
@@ -40,15 +40,24 @@ def prepare(channel: Channel, preload: Iterable[str]) -> None:
         with contextlib.suppress(ImportError):  # what is not installed is not shared; BoxInfo says what is
             importlib.import_module(name)
     shell.warm()
+    confine.prepare()
+    serving = Frame("serving", {"python": sys.version.split()[0], "packages": _versions()})
+    _settle()
+    channel.send(serving)
+
+
+def _settle() -> None:
+    """The last thing before forks: whatever this process touches from now on makes them slower."""
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every object in every session
-    linux.use_huge_pages()
-    channel.send(Frame("serving", {"python": sys.version.split()[0], "packages": _versions()}))
+    try:
+        image.share()
+    except OSError:  # an unusual machine; a fork copies less with larger pages, too
+        linux.use_huge_pages()
 
 
 def serve(channel: Channel, resolver: str, in_tmp: tuple[str, ...]) -> None:
     """Answer the host until it closes the channel. For the other two see `session.Terms`."""
-    confine.prepare()
     signal.signal(signal.SIGCHLD, _reap)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(ChannelClosedError):
