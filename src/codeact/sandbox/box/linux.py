@@ -102,6 +102,12 @@ def _clone(flags: int, tid_address: int = 0) -> int:
     return pid
 
 
+def act_forked() -> None:
+    """Do once what libraries do in every copy: matplotlib throws its fonts away, say. Only with one thread."""
+    ctypes.pythonapi.PyOS_BeforeFork()
+    ctypes.pythonapi.PyOS_AfterFork_Child()
+
+
 def map_ids(uid: int, gid: int, outside: tuple[int, int]) -> None:
     """Give this process, which has just entered a user namespace, its ids of before (`outside`) under new numbers."""
     Path("/proc/self/setgroups").write_text("deny")

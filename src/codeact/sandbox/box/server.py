@@ -48,6 +48,7 @@ def prepare(channel: Channel, preload: Iterable[str]) -> None:
 
 def _settle() -> None:
     """The last thing before forks: whatever this process touches from now on makes them slower."""
+    linux.act_forked()
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every object in every session
     try:
