@@ -57,7 +57,7 @@ class Action:
         limits: Limits,
         time_limit: float,
         emit: Emit,
-        look: Look,
+        look: Look | None,
     ) -> None:
         self.number = number
         self.stdout = Kept(limits.output - limits.output // 4)
@@ -70,7 +70,7 @@ class Action:
         self._limits = limits
         self._emit = emit
         self._look = look
-        self._look_at = 0.0
+        self._look_at = 0.0 if look else _NEVER
         self._clock = Clock(time_limit)
         self._escalation = Escalation(worker)
         self._calls = Calls(wire=worker.wire, tools=tools, limit=limits.tool_calls, clock=self._clock)
@@ -208,7 +208,7 @@ class Action:
             self._condemn(self._lost)
         if now >= self._clock.runs_out_at and self.stopped is None:
             self.stop("timeout")
-        if now >= self._look_at:
+        if self._look is not None and now >= self._look_at:
             why, self._look_at = self._look()
             if why is not None:
                 self.stop(why)

@@ -247,10 +247,18 @@ def _known(names: Iterable[str]) -> frozenset[Controller]:
 
 
 def read(path: Path) -> str:
-    """The text of a small file of the kernel's; empty where it cannot be read."""
+    """The text of a small file of the kernel's; empty where it cannot be read. Asked for with every action, so without
+    the layers of `open`.
+    """
+    found = bytearray()
     with contextlib.suppress(OSError):
-        return path.read_text()
-    return ""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while chunk := os.read(fd, 1 << 16):
+                found += chunk
+        finally:
+            os.close(fd)
+    return found.decode("utf-8", "replace")
 
 
 def counts(path: Path) -> dict[str, int]:

@@ -67,16 +67,16 @@ class Meter:
             return Kills(own, own)
         return Kills(self._ended, self._ended + cgroups.counts(Path("/proc/vmstat")).get("oom_kill", 0))
 
-    def begin(self) -> Look:
+    def begin(self) -> Look | None:
         """For an action that begins now: stop it when it has used its processor time, and keep the session's memory
-        within bounds where no group does. Never looks where there is nothing to watch.
+        within bounds where no group does. None where there is nothing to watch.
         """
         limit, watched = self.limits.cpu_time, self._watched
+        if limit is None and not watched:
+            return None
         end = math.inf if limit is None else self.cpu_seconds() + limit
 
         def look() -> tuple[Stop | None, float]:
-            if limit is None and not watched:
-                return None, math.inf
             if watched:
                 self._ended += self._kin.shrink(self.limits.total_memory)
             left = math.inf if limit is None else end - self.cpu_seconds()
