@@ -19,12 +19,14 @@ class Escalation:
 
     def __init__(self, worker: Worker) -> None:
         self.next_at = float("inf")  # the moment of the monotonic clock at which the next step is due
+        self._begun = False
         self._worker = worker
         self._rungs = iter(_RUNGS)
 
     def start(self) -> None:
-        """The first step is due now, unless it was before."""
-        self.next_at = min(self.next_at, time.monotonic())
+        """The first step is due now. To be told again hurries nothing."""
+        if not self._begun:
+            self._begun, self.next_at = True, time.monotonic()
 
     def climb(self, now: float) -> None:
         """Do what is due."""
