@@ -6,7 +6,7 @@ import asyncio
 import math
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from codeact.agent.checks import Check, grounded
 from codeact.agent.conversation import Conversation, Setup
 from codeact.agent.execute import Approve, Relay
 from codeact.agent.result import RunResult
+from codeact.agent.together import both
 from codeact.errors import UsageError
 from codeact.events import Emit, Event, ignore
 from codeact.models import default_model, open_model, options_from_env
@@ -94,18 +95,13 @@ class Agent:
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Conversation]:
-        """Open model and session for any number of messages; both are closed at the end of the block."""
-        async with AsyncExitStack() as stack:
-            space = action_space(self.actions, self.dialect)
-            tools = ToolSet(self.tools)
-            relay = Relay(tools)
-            box_tools = answered_by(relay, relay.answer) if self.ask else relay
-            session = await stack.enter_async_context(self._session(box_tools)) if space.name == "code" else None
-            model = self.model
-            if model is None or isinstance(model, str):
-                spec = model or default_model(os.environ)
-                options = {**options_from_env(spec, os.environ), **self.model_options}
-                model = await stack.enter_async_context(open_model(spec, **options))
+        """Open model and session at the same time, for any number of messages; both close at the end of the block."""
+        space = action_space(self.actions, self.dialect)
+        tools = ToolSet(self.tools)
+        relay = Relay(tools)
+        box_tools = answered_by(relay, relay.answer) if self.ask else relay
+        box = self._session(box_tools) if space.name == "code" else nullcontext()
+        async with both(box, self._model()) as (session, model):  # each may take seconds to start
             setup = Setup(
                 model=model,
                 space=space,
@@ -153,6 +149,16 @@ class Agent:
         place = sandbox(self.sandbox) if isinstance(self.sandbox, str) else self.sandbox
         async with place.open(tools, limits=self.limits, network=network_policy(self.network)) as session:
             yield session
+
+    @asynccontextmanager
+    async def _model(self) -> AsyncGenerator[Model]:
+        if self.model is None or isinstance(self.model, str):
+            spec = self.model or default_model(os.environ)
+            options = {**options_from_env(spec, os.environ), **self.model_options}
+            async with open_model(spec, **options) as model:
+                yield model
+        else:
+            yield self.model
 
     def _system_prompt(self, space: ActionSpace, tools: ToolBox, session: Session | None) -> Message:
         instructions = space.instructions(tools.specs, session.info if session else None)
