@@ -9,6 +9,7 @@ ours       the sandbox of this package
 kernel     jupyter_client and ipykernel
 piped      a plain Python behind pipes, in bubblewrap or not; and bare `exec`
 actions    what every subject is asked to do
+spares     sessions that are ready before they are asked for
 branches   forks of live sessions
 crowd      many sessions at once
 report     table, JSON, plot

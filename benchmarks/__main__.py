@@ -11,7 +11,7 @@ from pathlib import Path
 
 import anyio
 
-from . import actions, branches, crowd, report
+from . import actions, branches, crowd, report, spares
 from .actions import Rounds
 from .kernel import Kernel
 from .measure import Figure
@@ -53,6 +53,7 @@ def parts(plan: Plan) -> list[Part]:
     found: list[Part] = [(s.name, lambda s=s, r=r: actions.measure(s, r)) for s, r in subjects]
     if plan.slow:
         found.append((OursCold.name, _cold))
+    found.append((spares.SPARE, lambda: spares.measure(plan.rounds.sessions)))
     found.append((branches.FORK, lambda: branches.measure(plan.forks, plan.sizes)))
     return found + [(f"{n:,} sessions", lambda n=n: crowd.measure(n, plan.rounds.actions)) for n in plan.crowds]
 

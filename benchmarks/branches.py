@@ -27,7 +27,7 @@ async def measure(rounds: int, sizes: Sequence[int]) -> Sequence[Figure]:
 
 async def _without_standby(rounds: int) -> Figure:
     """What an action costs when nothing is kept for when it kills the interpreter; the difference is the standby's."""
-    async with LocalSandbox(checkpoints="none") as sandbox, sandbox.open() as session:
+    async with LocalSandbox(checkpoints="none", spares=0) as sandbox, sandbox.open() as session:
         await session.run("x = 1")
         watch = await timed(rounds, lambda: session.run("x = 1"))
     return watch.figure(Ours.name, f"{LATER}, without a standby")

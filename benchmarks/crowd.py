@@ -26,7 +26,7 @@ _SAMPLE = 20  # sessions whose actions are timed
 async def measure(count: int, rounds: int) -> Sequence[Figure]:
     """Open `count` sessions, look at them, and time actions in some of them against one that is alone."""
     _allow_descriptors()
-    async with LocalSandbox() as sandbox, sandbox.open() as session:
+    async with LocalSandbox(spares=0) as sandbox, sandbox.open() as session:
         alone = await _action(session, rounds)
     before, others = available(), descendants(os.getpid())
     async with _crowd(count) as (sessions, took):
@@ -69,7 +69,7 @@ async def _crowd(count: int) -> AsyncIterator[tuple[list[Session], float]]:
 
     async with contextlib.AsyncExitStack() as servers:
         places = range(0, count, _PER_SERVER)
-        sandboxes = [await servers.enter_async_context(LocalSandbox()) for _ in places]
+        sandboxes = [await servers.enter_async_context(LocalSandbox(spares=0)) for _ in places]
         started = time.perf_counter()
         async with anyio.create_task_group() as tasks:
             for number in range(count):

@@ -39,7 +39,7 @@ class Ours:
     name = "codeact local"
 
     def __init__(self) -> None:
-        self.sandbox = LocalSandbox()
+        self.sandbox = LocalSandbox(spares=0)  # `spares` measures those
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:

@@ -12,12 +12,13 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure as Picture
 
-from . import actions, branches
+from . import actions, branches, spares
 from .measure import Figure
 from .ours import Ours, OursCold
 
 TARGETS = {  # on a machine like the one of the docs; the largest value that is good enough, in the figure's own unit
     actions.READY: 10.0,
+    spares.SPARE: 2.0,
     actions.LATER: 0.4,
     actions.TOOL_CALL: 0.06,
     f"{branches.FORK}, no data": 6.0,
@@ -142,9 +143,10 @@ Made by `{command}` on {date}: {machine}. Run `make bench` for yours.
   IPython, no limits, no time-outs, no streamed output.
 - **bare exec**: in the host's own process; the least that running code can cost, with no isolation and nothing else.
 
-"Idle" sessions have been opened and have run nothing. The memory of all is the sum of proportional shares (PSS) of
-their processes; the memory of the machine that is gone is the difference of `MemAvailable`, page tables and the
-kernel's own included.
+A *spare* is a session that the server has made ready while whoever had opened the one before was thinking. "Idle"
+sessions have been opened and have run nothing. The memory of all is the sum of proportional shares (PSS) of their
+processes; the memory of the machine that is gone is the difference of `MemAvailable`, page tables and the kernel's own
+included.
 """
 
 

@@ -77,7 +77,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 async def server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
-    async with LocalSandbox() as sandbox:
+    async with LocalSandbox(spares=0) as sandbox:  # what is left behind is counted, so nothing may go on by itself
         yield sandbox
 
 
@@ -86,7 +86,7 @@ async def filter_server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
     """As on a host that forbids namespaces."""
     if reason := no_filter():
         pytest.skip(reason)
-    async with LocalSandbox(require="filter", forms=["filter"]) as sandbox:
+    async with LocalSandbox(require="filter", forms=["filter"], spares=0) as sandbox:
         yield sandbox
 
 

@@ -43,7 +43,7 @@ def not_held(rows: Sequence[Row]) -> set[str]:
 @pytest.mark.timeout(600)
 async def test_the_namespace_level_holds_what_it_promises() -> None:
     before = below(os.getpid()), grounds()
-    rows = await run_attacks(LocalSandbox(), CATALOGUE, views=VIEWS)
+    rows = await run_attacks(LocalSandbox(spares=0), CATALOGUE, views=VIEWS)
     assert problems(rows) == []
     assert len(rows) == len(CATALOGUE)
     assert not_held(rows) <= gaps(column=0)

@@ -75,7 +75,7 @@ def private() -> dict[int, int]:
     "number", [40, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])], ids=["some", "thousand"]
 )
 async def test_sessions_on_a_warm_server_leave_nothing(number: int) -> None:
-    async with LocalSandbox(preload=()) as server:
+    async with LocalSandbox(preload=(), spares=0) as server:
 
         async def one(turn: int) -> None:
             async with server.open() as session:
@@ -138,7 +138,7 @@ def test_killing_the_host_in_the_middle_of_actions_leaves_nothing(host: subproce
 
 
 async def test_a_session_that_could_not_be_opened_leaves_nothing() -> None:
-    async with LocalSandbox() as server:
+    async with LocalSandbox(spares=0) as server:
         async with server.open() as session:
             await session.run("1")
         before = await settled()

@@ -30,7 +30,8 @@ _STYLES: Mapping[Verdict, str] = {
     "not applicable": "dim", "not tried": "dim",
 }  # fmt: skip
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "local": {"require": "process"},  # to see what is held also where that is little
+    # To see what is held also where that is little; the host is watched, so nothing else should go on there.
+    "local": {"require": "process", "spares": 0},
     "subprocess": {"preload": ()},  # a process for each session, so each would import what few attacks need
 }
 _LONGEST = 200  # characters of what an attempt met

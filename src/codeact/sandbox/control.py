@@ -6,6 +6,7 @@ for what is inside the same session.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -46,6 +47,11 @@ class Control:
         self.branching = frame.body.get("branching") is True
         return frame
 
+    @property
+    def dead(self) -> bool:
+        """Whether the session's first process is gone. It says nothing unasked, so what can be read is the end."""
+        return self.closed or self._wire.readable
+
     def close(self) -> None:
         """Let go; the processes inside end with the wire."""
         self.closed = True
@@ -75,6 +81,11 @@ class Control:
         except BaseException:
             worker.close()
             raise
+
+    def tell(self, worker: Worker, specs: Sequence[ToolSpec]) -> None:
+        """Give a worker other tools. Never waits: what does not go at once goes before its next command."""
+        with contextlib.suppress(WireClosedError):  # dead; the next action will say so
+            worker.wire.post(_start(specs))
 
     async def adopt(self, wire: Wire, pid: int) -> Worker:
         """Hold a copy that a worker has made of itself. Raises `SandboxError` when there is no such process."""
@@ -147,13 +158,16 @@ class Control:
 
 
 async def _greet(worker: Worker, specs: Sequence[ToolSpec]) -> Any:
-    tools = [{"name": spec.name, "signature": spec.signature, "doc": spec.doc} for spec in specs]
     try:
         with anyio.fail_after(_START):
-            await worker.wire.send(Frame("start", {"tools": tools}))
+            await worker.wire.send(_start(specs))
             frame = await worker.wire.receive()
     except (WireClosedError, TimeoutError) as error:
         raise SandboxError(f"the interpreter could not be started: {error}") from None
     if frame.kind != "ready":
         raise SandboxError(f"the interpreter could not be started: {frame.body.get('reason')}")
     return frame.body.get("layers")
+
+
+def _start(specs: Sequence[ToolSpec]) -> Frame:
+    return Frame("start", {"tools": [{"name": s.name, "signature": s.signature, "doc": s.doc} for s in specs]})

@@ -13,10 +13,11 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from types import TracebackType
 
 import anyio
 
-from codeact.errors import IsolationError, UnsupportedError
+from codeact.errors import IsolationError, UnsupportedError, UsageError
 from codeact.sandbox import attempts, isolation
 from codeact.sandbox import packages as packages_of_boxes
 from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
@@ -33,6 +34,7 @@ from codeact.sandbox.network.policy import network_policy
 from codeact.sandbox.output import Pipe, open_pipe
 from codeact.sandbox.packages import Progress
 from codeact.sandbox.session import BoxSession
+from codeact.sandbox.spares import Spares, keeping
 from codeact.sandbox.wire import RefusalError, Wire
 from codeact.types import ToolBox
 
@@ -54,17 +56,21 @@ class LocalSandbox:
         packages: Sequence[str] = (),
         progress: Progress = lambda line: None,
         forms: Sequence[Form] = FORMS,
+        spares: int = 1,
     ) -> None:
         """`require`: the weakest isolation that is accepted; the strongest that holds here is taken. `process` takes a
         box in which a layer does not hold, and warns. `preload`: modules that sessions find imported, where installed.
         `python`: another interpreter, which must have `ipython`, `landlockpy` and `seccompy`. `checkpoints`: what
         sessions keep of their past by themselves. `packages`: more packages for the boxes, as pip names them (`["six",
         "rich==14.*"]`), installed from wheels when the sandbox is first opened; `progress` is given pip's lines
-        meanwhile. `forms`: of box, to be tried in this order.
+        meanwhile. `forms`: of box, to be tried in this order. `spares`: sessions that a shared server keeps ready of
+        each kind that was asked for (the same limits, network `none` or `open`), so that to open one takes no time.
 
         Raises:
-            UsageError: no such level or form, no form for the level, or not a package.
+            UsageError: no such level or form, no form for the level, not a package, or less than no spares.
         """
+        if spares < 0:
+            raise UsageError(f"spares={spares!r} is less than none; 0 keeps no sessions ready")
         self._require: Level = require
         self._checkpoints: Checkpoints = checkpoints
         self._python = python or sys.executable
@@ -72,21 +78,34 @@ class LocalSandbox:
         self._ladder = Ladder(python=self._python, options=options, require=require, forms=tuple(forms))
         self._packages = packages_of_boxes.check(packages)
         self._progress = progress
+        self._keeps = spares
+        self._spares: Spares | None = None
         self._shared: Launched | None = None
-        self._stack = contextlib.AsyncExitStack()
-        self._starting = anyio.Lock()
+        self._serving = contextlib.AsyncExitStack()  # of the shared server
+        self._stack = contextlib.AsyncExitStack()  # of the block
+        self._starting = anyio.Lock(fast_acquire=True)  # a server begins to start before anybody else has a turn
 
     @property
     def name(self) -> str:
         return "local"
 
+    @property
+    def ready(self) -> int:
+        """How many sessions wait to be taken."""
+        return self._spares.ready if self._spares else 0
+
     async def __aenter__(self) -> LocalSandbox:
-        self._shared = await self._stack.enter_async_context(self._server())
+        self._stack.push_async_callback(self._serving.aclose)
+        self._shared = await self._serving.enter_async_context(self._server())
+        if self._keeps:
+            self._spares = await self._stack.enter_async_context(keeping(self._keeps, self._bare))
         return self
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        self._shared = None
-        await self._stack.aclose()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._shared = self._spares = None
+        await self._stack.__aexit__(kind, error, traceback)
 
     @contextlib.asynccontextmanager
     async def open(
@@ -110,8 +129,8 @@ class LocalSandbox:
         """The shared server, if there is one; another, if it was ended from outside."""
         async with self._starting:
             if self._shared is not None and self._shared.dead:
-                await self._stack.aclose()
-                self._shared = await self._stack.enter_async_context(self._server())
+                await self._serving.aclose()
+                self._shared = await self._serving.enter_async_context(self._server())
             return self._shared
 
     async def examine(self) -> IsolationReport:
@@ -142,21 +161,30 @@ class LocalSandbox:
             yield server
 
     def _probe(self, server: Launched) -> contextlib.AbstractAsyncContextManager[BoxSession]:
-        return self._session(server, None, attempts.LIMITS, Plan(form="none", environment={}))
+        return self._bare(server, attempts.LIMITS, Plan(form="none", environment={}))
 
     @contextlib.asynccontextmanager
     async def _session(
         self, server: Launched, tools: ToolBox | None, limits: Limits, network: Plan
-    ) -> AsyncGenerator[BoxSession, None]:
+    ) -> AsyncGenerator[BoxSession]:
         if network.form != "none" and server.level == "filter":
             raise UnsupportedError(
                 f"network={str(network.policy)!r} needs the isolation level 'namespace'; "
                 "here it is 'filter', which has no sockets"
             )
+        # What a proxied session is told (an index, its certificates) may be another tomorrow.
+        spares = self._spares if server is self._shared and network.form != "proxied" else None
+        async with (spares.session if spares else self._bare)(server, limits, network) as session:
+            session.equip(tools)
+            yield session
+
+    @contextlib.asynccontextmanager
+    async def _bare(self, server: Launched, limits: Limits, network: Plan) -> AsyncGenerator[BoxSession]:
+        """A session without tools."""
         wire, pipes, pidfd = await _fork(server, limits, network)
         meter = metered(pid_of(pidfd), limits)  # before anything of an agent's is started in it
         policy = self._checkpoints
-        session = BoxSession(control=Control(wire), pipes=pipes, tools=tools, meter=meter, checkpoints=policy)
+        session = BoxSession(control=Control(wire), pipes=pipes, tools=None, meter=meter, checkpoints=policy)
         try:
             meter.check_room()
             await session.start(server, str(network.policy))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 import anyio
 
 _CHUNK = 1 << 16  # bytes per read
+_LONG = 3_950  # characters of output and value from which the whole is kept too: what a model sees, less labels
 
 
 class Kept:
@@ -103,6 +104,14 @@ class Pipe:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def whole(stdout: str, stderr: str, value: str) -> str | None:
+    """All that an action has shown, as the text of a file; None where that is no more than the model sees anyway."""
+    if len(stdout) + len(stderr) + len(value) <= _LONG:
+        return None
+    text = stdout + (f"\n--- standard error ---\n{stderr}" if stderr else "")
+    return text + (f"\n--- last value ---\n{value}" if value else "")
 
 
 def open_pipe(given: contextlib.ExitStack, kept: contextlib.ExitStack) -> tuple[Pipe, int]:

@@ -28,14 +28,12 @@ from codeact.sandbox.launch import Launched
 from codeact.sandbox.listing import variables_of
 from codeact.sandbox.meter import Meter
 from codeact.sandbox.network.traffic import Traffic
-from codeact.sandbox.output import Kept, Pipe, open_pipe
+from codeact.sandbox.output import Kept, Pipe, open_pipe, whole
 from codeact.sandbox.past import Copy, Past, copy_of, wake
 from codeact.sandbox.uploads import chunks
 from codeact.sandbox.wire import RefusalError
 from codeact.sandbox.worker import Worker
 from codeact.types import BoxInfo, ExecResult, NetworkRequest, State, ToolBox
-
-_LONG = 3_950  # characters of output and value from which the whole is kept too: what a model sees, less labels
 
 
 class BoxSession:
@@ -70,6 +68,8 @@ class BoxSession:
         self._interrupted: ExecResult | None = None
         self._late = Kept(limits.output)  # output of background work, since the last action
         self._closed = False
+        self.ended = anyio.Event()
+        self.used_at = 0.0  # moment of the monotonic clock at which an action last began or ended
 
     @property
     def info(self) -> BoxInfo:
@@ -103,6 +103,17 @@ class BoxSession:
             network=network,
         )
 
+    @property
+    def alive(self) -> bool:
+        """Whether its processes are there."""
+        return not (self._closed or self._worker is None or self._worker.dead or self._control.dead)
+
+    def equip(self, tools: ToolBox | None) -> None:
+        """Give a session that was started without tools those of whoever takes it, before its first action."""
+        self._tools, self.used_at = tools, time.monotonic()
+        if tools is not None:
+            self._control.tell(self._check_open(), tools.specs)
+
     def close(self) -> None:
         """Let go of everything; the processes inside end with the control wire."""
         self._let_go()
@@ -126,6 +137,7 @@ class BoxSession:
 
     def _let_go(self) -> None:
         self._closed = True
+        self.ended.set()
         for fork in self._forks if self._branch == MAIN else ():  # of the whole session, which ends
             fork._let_go()
         self._forget_worker()
@@ -144,9 +156,8 @@ class BoxSession:
             if (error := endings.too_large(code)) is not None:
                 return ExecResult(error=error, late=late)
             self._ran += 1
-            number = self._ran
             action = Action(
-                number=number,
+                number=self._ran,
                 worker=worker,
                 tools=self._tools,
                 limits=self._limits,
@@ -154,12 +165,12 @@ class BoxSession:
                 emit=emit,
                 look=self._meter.begin(),
             )
-            self._action = action
+            self._action, self.used_at = action, time.monotonic()
             try:
                 with self.traffic.shown(emit):
                     return replace(await self._execute(action, code), late=late)
             finally:
-                self._action = None
+                self._action, self.used_at = None, time.monotonic()
                 with anyio.CancelScope(shield=True):
                     await self._follow()
 
@@ -294,14 +305,8 @@ class BoxSession:
                 (out, stdout), (err, stderr) = open_pipe(given, kept), open_pipe(given, kept)
                 number, root = await self._control.branch(self._branch, [stdout, stderr])
                 given.callback(os.close, root)
-                branch = BoxSession(
-                    control=self._control,
-                    pipes=(out, err),
-                    tools=self._tools,
-                    meter=self._meter,
-                    checkpoints=self._policy,
-                    branch=number,
-                )
+                shared: dict[str, Any] = {"control": self._control, "tools": self._tools, "meter": self._meter}
+                branch = BoxSession(**shared, pipes=(out, err), checkpoints=self._policy, branch=number)
                 branch._forks = self._forks
                 with anyio.CancelScope(shield=True):
                     await branch._begin_as(self, worker, [stdout, stderr, root])
@@ -383,12 +388,9 @@ class BoxSession:
             self._worker = None
 
     async def _keep_whole(self, action: Action, value: str) -> str | None:
-        stdout, stderr = action.stdout.text, action.stderr.text
-        if len(stdout) + len(stderr) + len(value) <= _LONG:
+        if (text := whole(action.stdout.text, action.stderr.text, value)) is None:
             return None
         path = f".codeact/output-{action.number}.txt"
-        text = stdout + (f"\n--- standard error ---\n{stderr}" if stderr else "")
-        text += f"\n--- last value ---\n{value}" if value else ""
         with contextlib.suppress(TransferError, SessionClosedError):  # no room, or no end; the result has what it has
             await self.put(path, text.encode("utf-8", "replace"))
             return path

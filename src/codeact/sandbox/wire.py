@@ -7,6 +7,7 @@ from __future__ import annotations
 import array
 import contextlib
 import os
+import select
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -75,6 +76,13 @@ class Wire:
     @property
     def has_unsent(self) -> bool:
         return bool(self._unsent)
+
+    @property
+    def readable(self) -> bool:
+        """Whether something has arrived that was not taken in, be it the end."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def fileno(self) -> int:
         return self._socket.fileno()

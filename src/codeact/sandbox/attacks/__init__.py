@@ -1,6 +1,6 @@
 """Attacks of our own against a sandbox, and what must keep working in it: `codeact doctor --attack`.
 
-    rows = await run_attacks(sandbox("local"), chosen())
+    rows = await run_attacks(sandbox("local", spares=0), chosen())
 
 Read `attack` for the nouns, one of `families` for what is tried, `ground` for how the host sees what came of it.
 """

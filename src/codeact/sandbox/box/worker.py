@@ -103,6 +103,7 @@ class _Worker:
             return []
 
     def _start(self, body: Mapping[str, Any]) -> None:
+        """Take the tools: none at first, in a session that is made before it is known for whom."""
         stubs = {
             spec["name"]: make_stub(spec, self.link.call) for spec in questions.route(body["tools"], self.link.call)
         }

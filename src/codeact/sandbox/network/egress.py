@@ -6,8 +6,7 @@ import contextlib
 import socket
 from collections.abc import AsyncGenerator, Sequence
 
-import anyio
-
+from codeact.sandbox.beside import beside
 from codeact.sandbox.box.frames import Frame
 from codeact.sandbox.network.plan import PORT, Plan
 from codeact.sandbox.network.proxy import Proxy
@@ -32,19 +31,12 @@ async def egress(control: Wire, plan: Plan, traffic: Traffic) -> AsyncGenerator[
         credentials=plan.credentials,
         reading_only=plan.policy == "packages",
     )
-    failures: list[Exception] = []  # raised below by their own names: the task group would wrap them
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(each) for each in await _listeners(control)]
-        async with anyio.create_task_group() as tasks:
+        async with beside() as tasks:
             for listener in listeners:
                 tasks.start_soon(proxy.serve, listener)
-            try:
-                yield
-            except Exception as error:  # noqa: BLE001 (see above)
-                failures.append(error)
-            tasks.cancel_scope.cancel()
-    if failures:
-        raise failures[0]
+            yield
 
 
 async def _listeners(control: Wire) -> Sequence[socket.socket]:
