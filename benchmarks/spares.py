@@ -16,6 +16,7 @@ from .ours import Ours
 SPARE = f"{READY}, from a spare"
 
 _THINKING = 0.1  # seconds from one session to the next, in which a model would think
+_PATIENCE = 60.0  # seconds; none comes where the server cannot make any
 
 
 async def measure(rounds: int) -> Sequence[Figure]:
@@ -34,5 +35,6 @@ async def measure(rounds: int) -> Sequence[Figure]:
 
 
 async def _one_ready(sandbox: LocalSandbox) -> None:
-    while not sandbox.ready:  # noqa: ASYNC110 (nothing tells)
-        await anyio.sleep(_THINKING)
+    with anyio.fail_after(_PATIENCE):
+        while not sandbox.ready:  # noqa: ASYNC110 (nothing tells)
+            await anyio.sleep(_THINKING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -65,6 +66,7 @@ def alive() -> set[int]:
 
 def things() -> dict[str, set[object]]:
     """What a spare could leave behind."""
+    gc.collect()  # what earlier tests have left to it
     places = {place.folder for place in cgroups.host().places.values()}
     return {
         "processes": set(processes()),

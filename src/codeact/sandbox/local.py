@@ -43,7 +43,7 @@ _END = 5.0  # seconds for the last process of a session to be gone
 
 class LocalSandbox:
     """`async with LocalSandbox() as box:` keeps one server for many sessions; a bare `open` has a server of its own for
-    as long.
+    as long. The block is left in the task that entered it, since spares are made by a task that belongs to it.
     """
 
     def __init__(

@@ -68,7 +68,8 @@ class Spares:
 
     @property
     def ready(self) -> int:
-        return sum(len(shelf.ready) for shelf in self._shelves.values())
+        """How many could be taken now."""
+        return sum(held.session.alive for shelf in self._shelves.values() for held in shelf.ready)
 
     @contextlib.asynccontextmanager
     async def session(self, server: Launched, limits: Limits, plan: Plan) -> AsyncGenerator[BoxSession]:
