@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,14 @@ async def test_what_is_no_file_is_not_read(local: Session, name: str, reason: st
         await local.get(name)
 
 
-@pytest.mark.parametrize("kind", ["fifo", "socket"])
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device"])
 async def test_what_would_block_or_talk_is_not_read(tmp_path: Path, kind: str) -> None:
     if kind == "fifo":
         os.mkfifo(tmp_path / kind)
+    elif kind == "device":
+        if os.geteuid():
+            pytest.skip("only root makes devices")
+        os.mknod(tmp_path / kind, stat.S_IFCHR | 0o600, os.makedev(1, 5))  # /dev/zero
     else:
         with socket.socket(socket.AF_UNIX) as made:
             made.bind(str(tmp_path / kind))

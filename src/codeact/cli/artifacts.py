@@ -79,14 +79,10 @@ class RunFolder:
 
     def save(self, name: str, data: bytes) -> Saved:
         """Write one file under the name it has in the workspace, or one like it when that is taken."""
-        path = free_path(self.path / safe_name(name))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = self._place(name)
         with path.open("xb") as file:
             file.write(data)
-        saved = Saved(harmless(name), path, len(data))
-        self.saved.append(saved)
-        self.known[name] = hashlib.sha256(data).hexdigest()
-        return saved
+        return self._note(name, path, hashlib.sha256(data).hexdigest())
 
     async def _collect(self, session: Session) -> None:
         files = [info for info in await session.files() if not _is_hidden(info.path)]
@@ -98,13 +94,28 @@ class RunFolder:
             self.skipped.append(f"{len(files) - MAX_FILES:,} more files were left in the workspace")
 
     async def _collect_one(self, session: Session, info: FileInfo) -> None:
+        path = self._place(info.path)
         try:
-            data = await session.get(info.path)
+            await session.get(info.path, to=path)
         except TransferError as error:
             self.skipped.append(harmless(str(error)))
             return
-        if self.known.get(info.path) != hashlib.sha256(data).hexdigest():
-            self.save(info.path, data)
+        if self.known.get(info.path) == (sha256 := digest(path)):
+            path.unlink()  # it is here already
+        else:
+            self._note(info.path, path, sha256)
+
+    def _place(self, name: str) -> Path:
+        """A path that nothing has, for a file that the box calls so."""
+        path = free_path(self.path / safe_name(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _note(self, name: str, path: Path, sha256: str) -> Saved:
+        saved = Saved(harmless(name), path, path.stat().st_size)
+        self.saved.append(saved)
+        self.known[name] = sha256
+        return saved
 
 
 def plan_folder(task: str, out: Path | None, *, now: datetime) -> RunFolder:

@@ -92,15 +92,8 @@ async def _model(talk: Talk, arguments: list[str]) -> None:
 async def _get(talk: Talk, arguments: list[str]) -> None:
     name = arguments[0]
     target = Path(arguments[1]) if len(arguments) > 1 else Path(safe_name(name).name)
-    data = await talk.conversation.session.get(name)
-    try:
-        with target.open("xb") as file:
-            file.write(data)
-    except FileExistsError as error:
-        raise UsageError(f"{str(target)!r} exists; give another name: /get {name} NAME") from error
-    except OSError as error:
-        raise UsageError(f"cannot write {str(target)!r}: {error.strerror}") from error
-    talk.screen.note(f"{target} ({describe.size(len(data))})")
+    size = await talk.conversation.session.get(name, to=target)
+    talk.screen.note(f"{target} ({describe.size(size)})")
 
 
 async def _put(talk: Talk, arguments: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, overload
 
 from codeact.errors import UsageError
 from codeact.events import Emit, ignore
@@ -165,11 +165,19 @@ class Session(Protocol):
         """
         ...
 
-    async def get(self, path: str) -> bytes:
-        """Read a file of the workspace; links are not followed.
+    @overload
+    async def get(self, path: str) -> bytes: ...
+
+    @overload
+    async def get(self, path: str, *, to: Path) -> int: ...
+
+    async def get(self, path: str, *, to: Path | None = None) -> bytes | int:
+        """Read a file of the workspace; links are not followed. With `to`, into a new file of the host, whole or not at
+        all, without holding it in memory; how many bytes it has.
 
         Raises:
-            TransferError: no such regular file, or it is larger than the workspace allows.
+            TransferError: no such regular file, or it is larger than the workspace allows; `to` exists or cannot be
+            written.
         """
         ...
 

@@ -16,6 +16,7 @@ import anyio
 from codeact.errors import SandboxError, TransferError
 from codeact.sandbox.base import FileInfo
 from codeact.sandbox.box.frames import Blob, Frame
+from codeact.sandbox.downloads import Pieces, pieces
 from codeact.sandbox.isolation import MissingLayerError
 from codeact.sandbox.wire import RefusalError, Wire, WireClosedError
 from codeact.sandbox.worker import Worker
@@ -133,18 +134,14 @@ class Control:
         """One chunk of a file, its first if `start`. Raises `TransferError`."""
         await self._ask(Frame("write", {"branch": branch, "path": path, "start": start}, [data]), "written")
 
-    async def read(self, branch: int, path: str, *, most: int) -> bytes:
-        """Raises `TransferError`, also for a file of more than `most` bytes."""
-        data, size = bytearray(), 1
-        while len(data) < size:
-            frame, _ = await self._ask(Frame("read", {"branch": branch, "path": path, "offset": len(data)}), "chunk")
-            size = frame.body["size"]
-            if size > most:
-                raise TransferError(f"{path!r} says it holds {size:,} bytes, more than the workspace can")
-            if not frame.blobs[0]:
-                break  # it has become shorter meanwhile
-            data += frame.blobs[0]
-        return bytes(data)
+    def read(self, branch: int, path: str, *, most: int) -> Pieces:
+        """Piece by piece. Raises `TransferError`, also for a file of more than `most` bytes."""
+
+        async def read_at(offset: int) -> tuple[int, Blob]:
+            frame, _ = await self._ask(Frame("read", {"branch": branch, "path": path, "offset": offset}), "chunk")
+            return frame.body["size"], frame.blobs[0]
+
+        return pieces(read_at, path, most)
 
     async def files(self, branch: int) -> list[FileInfo]:
         frame, _ = await self._ask(Frame("list", {"branch": branch}), "listed")

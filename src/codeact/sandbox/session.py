@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import anyio
 
@@ -22,6 +22,7 @@ from codeact.sandbox.action import Action
 from codeact.sandbox.base import Capability, Checkpoint, Checkpoints, FileInfo, Variable
 from codeact.sandbox.box.branches import MAIN
 from codeact.sandbox.control import Control
+from codeact.sandbox.downloads import collected, saved
 from codeact.sandbox.endings import Ending
 from codeact.sandbox.isolation import IsolationReport
 from codeact.sandbox.launch import Launched
@@ -264,13 +265,21 @@ class BoxSession:
     async def put(self, path: str, data: bytes | Path) -> None:
         self._check_open()
         start = True
-        async for chunk in chunks(data, self._limits.workspace):
-            await self._control.write(self._branch, path, chunk, start=start)
-            start = False
+        async with contextlib.aclosing(chunks(data, self._limits.workspace)) as pieces:
+            async for chunk in pieces:
+                await self._control.write(self._branch, path, chunk, start=start)
+                start = False
 
-    async def get(self, path: str) -> bytes:
+    @overload
+    async def get(self, path: str) -> bytes: ...
+
+    @overload
+    async def get(self, path: str, *, to: Path) -> int: ...
+
+    async def get(self, path: str, *, to: Path | None = None) -> bytes | int:
         self._check_open()
-        return await self._control.read(self._branch, path, most=self._limits.workspace)
+        pieces = self._control.read(self._branch, path, most=self._limits.workspace)
+        return await (collected(pieces) if to is None else saved(pieces, to))
 
     async def files(self) -> Sequence[FileInfo]:
         self._check_open()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio
@@ -11,7 +11,7 @@ from codeact.errors import TransferError
 from codeact.sandbox.box.files import CHUNK
 
 
-async def chunks(data: bytes | Path, most: int) -> AsyncIterator[bytes]:
+async def chunks(data: bytes | Path, most: int) -> AsyncGenerator[bytes, None]:
     """At least one chunk, which may be empty. Raises TransferError for a host file that cannot be read."""
     if isinstance(data, bytes):
         if len(data) > most:
