@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import tempfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from codeact.errors import TransferError
+from codeact.errors import SetupError, TransferError
 from codeact.sandbox import Limits, Sandbox, Session
 from codeact.sandbox.box import files
+from codeact.sandbox.local import LocalSandbox
+from codeact.sandbox.plain import SubprocessSandbox
+
+from .conftest import no_filter
 
 pytestmark = pytest.mark.anyio
 
@@ -100,3 +106,20 @@ async def test_code_too_large_to_send_is_told(local: Session) -> None:
         assert (result.error.kind, result.state) == ("limit", "kept")
         assert "put data into a file of the workspace" in result.error.message
     assert (await local.run("6 * 7")).value == "42"
+
+
+@pytest.mark.parametrize("form", ["namespace", "filter", "subprocess"])
+async def test_a_temporary_folder_that_cannot_be_used_is_the_owners_to_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Literal["namespace", "filter", "subprocess"]
+) -> None:
+    if form == "filter" and (reason := no_filter()):
+        pytest.skip(reason)
+    sandbox = (
+        SubprocessSandbox(preload=()) if form == "subprocess" else LocalSandbox(preload=(), require=form, forms=[form])
+    )
+    (tmp_path / "file").touch()
+    for name, reason in (("file", "Not a directory"), ("none", "No such file or directory")):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+        with pytest.raises(SetupError, match=f"cannot make a temporary file: .*{reason}.*set TMPDIR to a folder"):
+            async with sandbox.open():
+                pass

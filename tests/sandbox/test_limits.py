@@ -138,23 +138,44 @@ async def test_processor_time_is_bounded_over_all_processes(bare: LocalSandbox, 
         assert (await session.run("import time; time.sleep(1)")).error is None  # which uses none
 
 
-async def test_the_number_of_files_is_bounded(bare: LocalSandbox) -> None:
-    async with bare.open(limits=Limits(inodes=100)) as session:
-        result = await session.run("for n in range(200): open(f'/tmp/{n}' if n % 2 else f'{n}', 'w').close()")
-        assert result.error is not None
-        assert "No space left" in result.error.message
+KERNEL = Limits(open_files=64, processes=10, workspace=8 * MiB, inodes=100)
+PROCESSES = "This session may run 10 processes and threads at a time"
+MET = {
+    "import subprocess as s\nps = [s.Popen(['sleep', '99']) for _ in range(20)]": ("BlockingIOError", PROCESSES),
+    "import os\nwhile True:\n    if not os.fork(): os.execlp('sleep', 'sleep', '99')": ("BlockingIOError", PROCESSES),
+    "import threading as t, time\nwhile True: t.Thread(target=time.sleep, args=(9,), daemon=True).start()": (
+        *("RuntimeError", PROCESSES),
+    ),
+    "fs = []\ntry:\n    while True: fs.append(open('/dev/null'))\nfinally: fs.clear()": (
+        *("OSError", "A process may have 64 files open at a time here"),
+    ),
+    "open('/tmp/big', 'wb').write(bytes(9 << 20))": ("OSError", "A file may have 8,388,608 bytes here"),
+    "for n in range(3): open(f'{n}', 'wb').write(bytes(3 << 20))": (
+        *("OSError", "The files of this session may take 8,388,608 bytes, those in /tmp included"),
+    ),
+    "for n in range(200): open(f'/tmp/{n}' if n % 2 else f'{n}', 'w').close()": (
+        *("OSError", "This session may have 100 files, and has so many; remove some"),
+    ),
+}
+
+
+@pytest.mark.parametrize("code", MET)
+async def test_a_limit_of_the_kernels_is_named_with_what_to_do(bare: LocalSandbox, code: str) -> None:
+    name, says = MET[code]
+    async with bare.open(limits=KERNEL) as session:
+        error = (await session.run(code)).error
+        assert error is not None
+        assert error.name == name
+        assert says in error.message
+        assert says in error.traceback
         assert (await session.run("import os, glob; [os.remove(f) for f in glob.glob('*')]; 6 * 7")).error is None
 
 
-async def test_open_files_and_processes_are_bounded(bare: LocalSandbox) -> None:
-    async with bare.open(limits=Limits(open_files=64, processes=10)) as session:
-        files = await session.run("fs = []\ntry:\n    while True: fs.append(open('/dev/null'))\nfinally: fs.clear()")
-        assert files.error is not None
-        assert "Too many open files" in files.error.message
-        code = "import subprocess as s\nps = [s.Popen(['sleep', '99']) for _ in range(20)]"
-        processes = await session.run(code)
-        assert processes.error is not None
-        assert "BlockingIOError" in processes.error.name
+async def test_an_error_that_only_looks_like_a_limit_is_told_as_it_is(bare: LocalSandbox) -> None:
+    async with bare.open() as session:
+        error = (await session.run("import socket\na, b = socket.socketpair(); a.setblocking(False); a.recv(1)")).error
+    assert error is not None
+    assert (error.name, error.message) == ("BlockingIOError", "[Errno 11] Resource temporarily unavailable")
 
 
 WATCHED = """

@@ -183,7 +183,12 @@ def numbers_one_by_one() -> Any:
         (lambda: tool(partial(lookup_rates.function, "Japan")), "remedy: tool(…, name="),
         (lambda: tool(lookup_rates, name="sum"), "would hide the builtin"),
         (lambda: tool(lookup_rates, name="class"), "is a Python keyword"),
-        (lambda: tool(lookup_rates, name="get-rates"), "is not a Python identifier"),
+        (
+            lambda: tool(lookup_rates, name="get-rates"),
+            "is not a Python identifier; remedy: @tool(name='get_rates_tool')",
+        ),
+        (lambda: tool(lookup_rates, name="2 rates"), "remedy: @tool(name='tool_2_rates')"),
+        (lambda: tool(lookup_rates, name="Out"), "is a name of the interpreter"),
         (lambda: tool(lookup_rates, name="final_answer"), "is a name of the interpreter"),
         (lambda: tool(lookup_rates, name="_rates"), "starts with an underscore"),
         (lambda: tool(lookup_rates, time_limit=0), "above 0"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import socket
-import tempfile
 from collections.abc import Mapping
 
 from codeact.errors import SandboxError
+from codeact.sandbox import scratch
 from codeact.sandbox.base import Limits, MiB
 from codeact.sandbox.isolation import Check
 from codeact.sandbox.session import BoxSession
@@ -42,8 +42,8 @@ async def reach(session: BoxSession) -> tuple[Check, ...]:
     Raises:
         SandboxError: the session gave no answer.
     """
-    with tempfile.NamedTemporaryFile() as file, socket.create_server(("127.0.0.1", 0)) as listener:
-        attempts = _reaches(file.name, listener.getsockname()[1])
+    with scratch.file() as path, socket.create_server(("127.0.0.1", 0)) as listener:
+        attempts = _reaches(path, listener.getsockname()[1])
         result = await session.run(_ALL.format(attempts=attempts), time_limit=20)
     if result.error is not None:
         raise SandboxError(f"the box could not be tried: {result.error.name}: {result.error.message}")

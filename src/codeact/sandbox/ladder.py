@@ -5,7 +5,6 @@ its level claims is taken, and never one below what is required.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any, Literal
 import anyio.to_thread
 
 from codeact.errors import UsageError
-from codeact.sandbox import attempts, isolation
+from codeact.sandbox import attempts, isolation, scratch
 from codeact.sandbox.box import folders
 from codeact.sandbox.isolation import IsolationReport, Layer, Level, MissingLayerError
 from codeact.sandbox.launch import Launched, launched
@@ -85,7 +84,7 @@ class Ladder:
             async with launched(self.python, options, home=WORKSPACE, temporary="/tmp") as server:  # noqa: S108 (inside)
                 yield server
             return
-        folder = await anyio.to_thread.run_sync(tempfile.mkdtemp, "", "codeact-")
+        folder = await scratch.make_folder()
         try:
             options = {**self.options, "form": "filter", "folder": folder}
             async with launched(self.python, options, home=folder, temporary=folder) as server:

@@ -26,6 +26,7 @@ import platformdirs
 from anyio.streams.text import TextReceiveStream
 
 from codeact.errors import SetupError, UsageError
+from codeact.sandbox import scratch
 
 Progress = Callable[[str], object]  # given a line of what pip is doing; must not block
 
@@ -79,8 +80,14 @@ async def install(
             return folder
     resolved = await _resolve(requirements, python, progress)
     name = _digest(identity, *(f"{each}=={version}" for each, version in resolved.items()))
-    await _fill(root / name, requirements, resolved, python, progress)
-    _write(memory, json.dumps({"folder": name, "requirements": requirements, "resolved": resolved}, indent=1))
+    try:
+        await _fill(root / name, requirements, resolved, python, progress)
+        _write(memory, json.dumps({"folder": name, "requirements": requirements, "resolved": resolved}, indent=1))
+    except OSError as error:
+        raise SetupError(
+            f"packages cannot be kept in {str(root)!r}: {error.strerror}; set XDG_CACHE_HOME to a folder that can be "
+            "written to and has room, or make room"
+        ) from None
     return root / name
 
 
@@ -94,8 +101,10 @@ async def _identity(python: str) -> str:
 
 async def _resolve(requirements: Sequence[str], python: str, progress: Progress) -> Mapping[str, str]:
     """Name to version of all that is needed."""
-    with tempfile.TemporaryDirectory(prefix="codeact-") as scratch:
-        report = Path(scratch, "report.json")
+    with contextlib.ExitStack() as stack:
+        with scratch.explained():
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="codeact-"))
+        report = Path(folder, "report.json")
         await _pip(python, ["--dry-run", "--report", str(report), *requirements], requirements, progress)
         found = _read(report)
     parts = [cast("dict[str, str]", item["metadata"]) for item in found["install"]]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import anyio
 import anyio.to_thread
 
 from codeact.errors import UnsupportedError
-from codeact.sandbox import isolation
+from codeact.sandbox import isolation, scratch
 from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
 from codeact.sandbox.box import folders
 from codeact.sandbox.control import Control
@@ -59,7 +58,7 @@ class SubprocessSandbox:
                 "use the sandbox 'local', or network='open'"
             )
         limits = limits or Limits()
-        folder = Path(await anyio.to_thread.run_sync(tempfile.mkdtemp, "", "codeact-"))
+        folder = Path(await scratch.make_folder())
         try:
             workspace, temporary = folder / "work", folder / "tmp"
             workspace.mkdir()

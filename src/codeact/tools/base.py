@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from codeact.types import ToolSpec
 
 # Names the box itself defines for the model's code; a tool of that name would hide them.
-RESERVED = frozenset({"final_answer", "display", "get_ipython"})
+RESERVED = frozenset({"final_answer", "ToolError", "display", "get_ipython", "In", "Out"})
 
 
 @runtime_checkable

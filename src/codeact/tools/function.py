@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -177,10 +178,14 @@ def _name(function: Callable[..., Any], wanted: str | None) -> str:
     if name is None or name == "<lambda>":
         raise UsageError(f"{function!r} has no name a model could call it by; remedy: tool(…, name='a_good_name')")
     if problem := name_problem(name):
-        raise UsageError(
-            f"a tool cannot be named {name!r}: that {problem}; remedy: @tool(name='{name.strip('_')}_tool')"
-        )
+        raise UsageError(f"a tool cannot be named {name!r}: that {problem}; remedy: @tool(name={_like(name)!r})")
     return name
+
+
+def _like(name: str) -> str:
+    """A name that a tool can have, made of one that it cannot."""
+    words = re.sub(r"\W+", "_", name).strip("_")
+    return f"{words}_tool" if words[:1].isidentifier() else f"tool_{words}".rstrip("_")
 
 
 def _signature(name: str, function: Callable[..., Any]) -> inspect.Signature:

@@ -124,6 +124,12 @@ async def test_a_sandbox_is_built_with_packages(index: Site, tmp_path: Path, mon
     assert index.seen == []  # remembered
 
 
+async def test_a_cache_that_cannot_be_written_is_the_owners_to_mend(index: Site, tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    with pytest.raises(SetupError, match="cache': File exists; set XDG_CACHE_HOME to a folder"):
+        await packages.install(["codeact-tiny"], sys.executable, cache=tmp_path / "cache")
+
+
 async def test_folders_are_shared_by_what_was_resolved(index: Site, tmp_path: Path) -> None:
     async def folder(*requirements: str) -> Path:
         return await packages.install(requirements, sys.executable, cache=tmp_path / "cache")
