@@ -27,6 +27,24 @@ EXPECTED = {
         "undone: (200,) []",
         "crash: restored (200,)",
     ],
+    "11_saved_state.py": [
+        "saved: sales, total\nleft out: lock (TypeError: cannot pickle '_thread.lock' object)",
+        "loaded: threading, pd, sales, total\nOslo: 165.0",
+    ],
+    "12_questions.py": [
+        "Card number: *******************",
+        "the model reads: 'a few' is no number\n3 nights, paid with …9010",
+        "secret in the record: False",
+    ],
+    "13_limits.py": [
+        "The code used more memory than it may.",
+        "TimeoutError: The action had used all the processor time that it may",
+        "This session may run 32 processes and threads at a time",
+        "A file may have 67,108,864 bytes here",
+        "bytes more were dropped: the output went over the limit of the session]",
+        "look_up(0), look_up(1), look_up(2). Do not repeat",
+        "--- 'still here'",
+    ],
     "10_network.py": ["listed: b'{", "403 example.com:443 is not allowed", "record: CONNECT example.com refused"],
 }
 REAL_MODEL = {"01_first_agent.py"}
