@@ -40,6 +40,45 @@ def test_figures_are_named_and_their_images_travel_apart() -> None:
     assert seen.images == (Image(b"\x89PNG", "image/png"),)
 
 
+TABLE = (
+    "<style>td {color: red}</style><table><thead><tr><th></th><th>city</th><th>rate</th></tr></thead>\n<tbody>"
+    "<tr><td>0</td><td><b>São</b>\nPaulo</td><td>5 &lt; 6</td></tr></tbody></table><p>two<br>lines</p>"
+    "<script>evil()</script>"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ({"text/html": TABLE}, "| city | rate\n0 | São Paulo | 5 < 6\ntwo\nlines"),
+        ({"text/html": "<p>x", "text/markdown": "**x**"}, "**x**"),
+        ({"application/json": '{"a": 1}'}, '{"a": 1}'),
+        ({"text/latex": "$x^2$"}, "$x^2$"),
+        ({"image/svg+xml": "<svg/>"}, "[image/svg+xml shown]"),
+        ({"text/html": "<script>x</script>"}, "[text/html shown]"),
+        ({}, "<IPython.core.display.HTML object>"),
+    ],
+)
+def test_an_object_without_text_is_shown_by_another_form(data: dict[str, str], line: str) -> None:
+    shown = Display(data={"text/plain": "<IPython.core.display.HTML object>", **data})
+    assert seen(ExecResult(displays=(shown,))) == line
+
+
+def test_a_value_without_text_is_shown_by_another_form() -> None:
+    styler = Display(data={"text/plain": "<pandas.io.formats.style.Styler at 0x7f3062b0a3d0>", "text/html": TABLE})
+    assert seen(ExecResult(value=str(styler.data["text/plain"]), displays=(styler,))).splitlines()[:3] == [
+        "Out: <pandas.io.formats.style.Styler at 0x7f3062b0a3d0>",
+        "| city | rate",
+        "0 | São Paulo | 5 < 6",
+    ]
+
+
+@given(st.text(alphabet="<>/!-?&;td script\n\"'=[]", max_size=300))
+def test_any_html_is_read(text: str) -> None:
+    shown = Display(data={"text/html": text})
+    assert seen(ExecResult(displays=(shown,)))
+
+
 def test_an_error_names_its_line_and_the_calls_that_took_effect() -> None:
     error = ExecError(
         kind="exception",

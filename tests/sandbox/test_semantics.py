@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+import anyio
 import pytest
 
 from codeact.sandbox import Session
@@ -203,3 +204,38 @@ async def test_a_loop_is_there_for_code_that_asks_for_it(local: Session) -> None
     await local.run("import asyncio\nawait asyncio.sleep(0)")
     await local.run("asyncio.run(asyncio.sleep(0))")
     assert (await local.run("asyncio.get_event_loop().run_until_complete(asyncio.sleep(0, 5))")).value == "5"
+
+
+async def test_what_a_thread_of_an_earlier_action_prints_is_marked(local: Session) -> None:
+    code = (
+        "import sys, threading\ngo, done = threading.Event(), threading.Event()\n"
+        "def work():\n    go.wait(); print('late', 1); print('error', file=sys.stderr); print('half', end='')\n"
+        "    done.set(); threading.Event().wait()\n"
+        "threading.Thread(target=work, daemon=True).start(); print('now')"
+    )
+    assert (await local.run(code)).stdout == "now\n"
+    new = "t = threading.Thread(target=print, args=['new']); t.start(); t.join()"
+    result = await local.run(f"go.set(); done.wait(); {new}; print('main')")
+    assert result.stdout == "[background] late 1\nnew\nmain\n[background] half\n"
+    assert (result.stderr, result.late) == ("[background] error\n", "")
+
+
+async def test_what_a_thread_prints_between_actions_is_late_and_not_marked_twice(local: Session) -> None:
+    code = "def work():\n    time.sleep(0.2); print('late')\nt = threading.Thread(target=work); t.start()"
+    await local.run(f"import threading, time\n{code}")
+    late = ""
+    with anyio.fail_after(20):
+        while not late:
+            await anyio.sleep(0.3)
+            late = (await local.run("1")).late
+    assert late == "late\n"
+
+
+async def test_the_arguments_of_the_process_are_none_of_the_agents(local: Session) -> None:
+    code = "import argparse, sys; sys.argv, argparse.ArgumentParser().parse_args()"
+    assert (await local.run(code)).value == "([''], Namespace())"
+
+
+async def test_cd_goes_back_to_the_workspace(local: Session) -> None:
+    result = await local.run("import os\nhere = os.getcwd()\n%cd -q /tmp\n%cd -q -\nos.getcwd() == here")
+    assert (result.error, result.value) == (None, "True")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from codeact.actions import literals
+from codeact.actions.pages import text_of
 from codeact.trajectory.markers import defused
 from codeact.types import (
     JSON,
@@ -27,7 +28,8 @@ from codeact.types import (
 DEFAULT_LIMIT = 4000  # characters; about a thousand tokens
 
 _IMAGES = ("image/png", "image/jpeg")
-_TEXTS = ("text/plain", "text/markdown", "application/json")
+_TEXTS = ("text/plain", "text/markdown", "application/json", "text/latex")
+_NAMELESS = re.compile(r"<[\w.]+(?: object)?(?: at 0x[0-9a-f]+)?>")  # a class without a text of its own
 _MOST_CALLS_LISTED = 10
 _LONGEST_CALL = 120  # characters
 _SMALLEST_SHARE = 500  # characters of each of many tool results
@@ -118,7 +120,8 @@ def _output(result: ExecResult) -> list[str]:
 
 def _is_value(display: Display, value: str | None) -> bool:
     """Whether a display is the rich form of the last value, a table say, which stands there as text already."""
-    return value is not None and display.name is None and display.data.get("text/plain") == value
+    told = value is not None and not _NAMELESS.fullmatch(value)
+    return told and display.name is None and display.data.get("text/plain") == value
 
 
 def _display_line(display: Display) -> str:
@@ -126,8 +129,19 @@ def _display_line(display: Display) -> str:
     where = f"saved as {readable(display.name)}" if display.name else "shown"
     if image:
         return f"[figure {where}]" if display.name else f"[{image} shown]"
-    shown = next((display.data[mime] for mime in _TEXTS if mime in display.data), None)
-    return readable(shown) if isinstance(shown, str) else f"[{readable(', '.join(display.data)) or 'nothing'} {where}]"
+    if text := _text_in(display):
+        return readable(text)
+    forms = [mime for mime in display.data if mime != "text/plain"] or ["nothing"]
+    return f"[{readable(', '.join(forms))} {where}]"
+
+
+def _text_in(display: Display) -> str:
+    """What of it can be read, if anything: `<IPython.core.display.HTML object>` is no text where there is another."""
+    found = [(mime, text) for mime in _TEXTS if isinstance(text := display.data.get(mime), str)]
+    told = [text for mime, text in found if mime != "text/plain" or not _NAMELESS.fullmatch(text)]
+    html = display.data.get("text/html")
+    page = text_of(html) if isinstance(html, str) and not told else ""
+    return next(iter(told), page) or (found[0][1] if len(display.data) == len(found) and found else "")
 
 
 def _images_of(display: Display) -> list[Image]:

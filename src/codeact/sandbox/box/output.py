@@ -21,6 +21,7 @@ from typing import Any, cast
 _DELAY = 0.03  # seconds
 _FULL = 64 * 1024  # bytes
 _PROGRAMS = frozenset(["subprocess.Popen", "os.system", "os.posix_spawn"])  # audit events; a fork flushes by itself
+_MARK = b"[background] "  # before each line that a thread of an earlier action prints during another
 _HIGH = 200  # private descriptors lie above the ones an agent's code is likely to close
 
 
@@ -34,6 +35,8 @@ class TimedWriter(io.BufferedIOBase):
         self._sent = 0.0
         self._later: tuple[threading.Thread, threading.Event] | None = None  # who sends, and what makes it send now
         self._last: threading.Thread | None = None  # who sent, and may not have ended yet
+        self._earlier: frozenset[threading.Thread] = frozenset()  # of earlier actions, while an action runs
+        self._begun = dict[threading.Thread, bytes]()  # lines of theirs that have no end yet
         os.register_at_fork(before=self.flush, after_in_child=self._after_fork)
 
     def writable(self) -> bool:
@@ -47,7 +50,7 @@ class TimedWriter(io.BufferedIOBase):
 
     def write(self, data: Any) -> int:
         with self._lock:
-            self._buffer += data
+            self._buffer += self._marked(data) if self._earlier else data
             if len(self._buffer) >= _FULL or time.monotonic() - self._sent > _DELAY:
                 self._send()
             elif self._later is None:
@@ -57,6 +60,22 @@ class TimedWriter(io.BufferedIOBase):
     def flush(self) -> None:
         with self._lock:
             self._send()
+
+    def mark(self, earlier: frozenset[threading.Thread]) -> None:
+        """From now on mark what these threads print, line by line."""
+        with self._lock:
+            self._earlier = earlier
+            self._buffer += b"".join(_MARK + line + b"\n" for line in self._begun.values() if line)
+            self._begun.clear()
+
+    def _marked(self, data: Any) -> Any:
+        if (thread := threading.current_thread()) not in self._earlier:
+            return data
+        *lines, rest = (self._begun.get(thread, b"") + bytes(data)).split(b"\n")
+        if len(rest) > _FULL:
+            lines, rest = [*lines, rest], b""
+        self._begun[thread] = rest
+        return b"".join(_MARK + line + b"\n" for line in lines)
 
     def settle(self) -> None:
         """Send everything and be without a thread, as a fork wants it. Not for while code runs that may print."""
@@ -98,6 +117,8 @@ class TimedWriter(io.BufferedIOBase):
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
         self._later = self._last = None
+        self._earlier = frozenset()
+        self._begun.clear()
 
 
 class Streams:
@@ -137,6 +158,18 @@ class Streams:
         for writer in self._writers:
             with contextlib.suppress(OSError):  # as in `flush`
                 writer.settle()
+
+    def begin_action(self) -> None:
+        """Threads that run already belong to earlier actions."""
+        earlier = frozenset(threading.enumerate()) - {threading.main_thread()}
+        for writer in self._writers:
+            writer.mark(earlier)
+
+    def end_action(self) -> None:
+        """Everything printed so far is in the pipes; from now on it is late, and the host knows."""
+        for writer in self._writers:
+            writer.mark(frozenset())
+        self.flush()
 
     def _before_program(self, event: str, args: object) -> None:
         """A program writes into the pipes itself; what was printed before it comes first."""

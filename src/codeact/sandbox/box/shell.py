@@ -125,6 +125,7 @@ class Shell(InteractiveShell):
     def serve(self, show: Show, flush: Callable[[], None], workspace: str) -> None:
         """Belong to a session from now on."""
         self.show, self.flush, self.workspace = show, flush, workspace
+        self.user_ns["_dh"][:] = [workspace]  # where `%cd -` goes back to
         threading.excepthook = self._thread_failed
 
     def run_action(self, code: str, number: int) -> tuple[dict[str, Any] | None, BaseException | None]:
@@ -307,6 +308,7 @@ def warm() -> None:
     cleanup[:] = [transform for transform in cleanup if transform is not leading_empty_lines]
     magics.register(shell)
     builtins.input, getpass.getpass = _refuse("input"), _refuse("getpass")
+    sys.argv = [""]  # as in a session at a terminal; those of this process are none of the agent's
     sys.breakpointhook = _refuse("breakpoint")
     warnings.filterwarnings("ignore", message="To exit: use")
     sys.path.insert(0, "")

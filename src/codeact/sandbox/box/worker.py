@@ -169,12 +169,13 @@ class _Worker:
     def _run(self, code: str, number: int) -> None:
         self._answer = None
         self._shell.give_missing(self._given)  # after `%reset` or `del`, say
+        self._streams.begin_action()
         self.link.in_action = True
         value, error = self._guarded_run(code, number)
         self.link.in_action = False
         if os.getpid() != self._pid:
             os._exit(0)  # a fork of the agent's that fell through to here; the session has its worker
-        self._streams.flush()
+        self._streams.end_action()
         body: dict[str, Any] = {"number": number, "value": None if value is None else cut(value, _MAX_TEXT)}
         if error is not None and not isinstance(error, FinalAnswer):
             body["error"] = {"kind": _kind(error), **self._problem(error, number).as_json()}
