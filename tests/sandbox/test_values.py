@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, deque, namedtuple
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -120,6 +121,9 @@ def test_arrays_survive(array: np.ndarray[Any, Any]) -> None:
                     "index": inner,
                     "names": inner,
                     "zone": inner,
+                    "period": inner,
+                    "ends": inner,
+                    "closed": inner,
                 },
             )
         ),
@@ -155,6 +159,12 @@ TABLES = [
     pd.DataFrame({"c": pd.Categorical([3, 1], categories=[1, 2, 3])}, index=pd.CategoricalIndex(["x", "y"])),
     pd.DataFrame({"u": pd.array([1, None], "UInt8"), "f": pd.array([1.5, None], "Float32")}),
     pd.DataFrame({"x": [1, 2]}, index=pd.Index([1, None], dtype="Int64")),
+    pd.DataFrame(
+        {"p": pd.PeriodIndex(["2026-01", None], freq="M"), "q": pd.period_range("2026", periods=2, freq="2h")}
+    ),
+    pd.DataFrame({"x": [1, 2]}, index=pd.period_range("2026-01-05", periods=2, freq="W-MON", name="week")),
+    pd.DataFrame({"i": pd.interval_range(0, 2, closed="left"), "c": pd.cut([0.5, np.nan], [0, 1, 2])}),
+    pd.DataFrame({"t": pd.interval_range(pd.Timestamp("2026-01-01", tz="UTC"), periods=2)}),
 ]
 
 
@@ -238,6 +248,11 @@ class Color(IntEnum):
         (namedtuple("P", "x y")(1, 2), (1, 2)),
         (OrderedDict(a=1), {"a": 1}),
         (bytearray(b"x"), b"x"),
+        (range(3), [0, 1, 2]),
+        (deque([1, (2,)]), [1, (2,)]),
+        ({"a": 1}.keys(), ["a"]),
+        ({"a": 1}.items(), [("a", 1)]),
+        (UUID(int=5), "00000000-0000-0000-0000-000000000005"),
         (2**200, 2**200),
     ],
 )
@@ -265,6 +280,13 @@ def test_a_named_zone_keeps_its_name() -> None:
         ({object: 1}, "a key of value is a type"),
         (np.zeros(2, dtype=[("a", "i4"), ("b", "O")]), "value is an array of"),
         (np.ma.masked_array([1, 2], [0, 1]), "value is a masked array"),
+        (np.zeros(2, "V0"), "value is an array of |V0"),
+        (np.zeros(2, dtype=[]), "value is an array of []"),
+        (np.zeros(1, dtype=[(f"f{n}", "i1") for n in range(1001)]), "value is an array of [('f0', 'i1'), "),
+        (np.zeros(1, dtype=[(("a title", "a"), "i4")]), "value is an array of [(('a title', 'a'), '<i4')]"),
+        (pd.Timestamp("2026-01-01 00:00:00.000000001"), "value has nanoseconds"),
+        (pd.Timedelta(1, "ns"), "value has nanoseconds"),
+        (Image.new("1", ((1 << 20) + 1, 1)), "value is an image of (1048577, 1) pixels"),
         (np.array([object()], dtype=object), "value[0] is an object"),
         (pd.DataFrame({"a": [object()]}), "value (column 'a')[0] is an object"),
         (pd.Interval(0, 1), "value is an Interval"),

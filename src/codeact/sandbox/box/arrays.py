@@ -48,7 +48,9 @@ def _write_scalar(packer: Packer, value: Any, where: str, depth: int) -> JSON:
 def _write_array(packer: Packer, value: np.ndarray[Any, Any], where: str, depth: int) -> JSON:
     if isinstance(value, np.ma.MaskedArray):  # its mask would be lost, and what it hides would be shown
         raise TypeError(f"{where} is a masked array, which cannot cross; use .filled(…) or .compressed()")
-    head: dict[str, JSON] = {"$": "array", "dtype": _write_dtype(value.dtype), "shape": list(value.shape)}
+    if value.ndim > _MAX_DIMENSIONS:
+        raise TypeError(f"{where} is an array of {value.ndim} dimensions, which cannot cross; use .reshape(…)")
+    head: dict[str, JSON] = {"$": "array", "dtype": _write_dtype(value.dtype, where), "shape": list(value.shape)}
     if value.dtype.kind == "O":
         return {**head, "v": packer.items(value.ravel().tolist(), where, depth)}
     if value.dtype.kind not in _RAW or value.dtype.hasobject:
@@ -82,9 +84,18 @@ def read(reader: Reader, data: dict[str, JSON]) -> np.ndarray[Any, Any]:
     return array if array.flags.writeable else array.copy()
 
 
-def _write_dtype(dtype: np.dtype[Any]) -> JSON:
+def _write_dtype(dtype: np.dtype[Any], where: str) -> JSON:
     """As `np.save` describes it: text, or for a structured one the list of its fields."""
-    return json.loads(json.dumps(format.dtype_to_descr(dtype)))
+    written: JSON = json.loads(json.dumps(format.dtype_to_descr(dtype)))
+    if dtype.names is not None or not dtype.itemsize:
+        try:
+            same = _read_dtype(written) == dtype and dtype.itemsize > 0
+        except ValueError:
+            same = False
+        if not same:  # no bytes, titles, too many fields: the reader would take it for nonsense
+            text = f"an array of {dtype!s:.200}"
+            raise TypeError(f"{where} is {text}, which cannot cross; use an array for each field, or a list")
+    return written
 
 
 def _read_dtype(data: JSON) -> np.dtype[Any]:

@@ -23,6 +23,8 @@ def write(packer: Packer, value: Any, where: str, depth: int) -> JSON:
     """Raises TypeError for an object of PIL that is no image."""
     if not isinstance(value, Image.Image):
         raise packer.refusal(value, where)
+    if max(value.size) > _MAX_SIDE:
+        raise TypeError(f"{where} is an image of {value.size} pixels, which cannot cross; cut it")
     if value.mode not in _MODES:
         value = value.convert("RGBA" if value.has_transparency_data else "RGB")
     return {"$": "image", "mode": value.mode, "size": list(value.size), "b": packer.blob(value.tobytes())}

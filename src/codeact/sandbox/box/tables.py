@@ -2,7 +2,7 @@
 met.
 
 Data, names, order and dtype of columns and index survive, categories with their order too; `attrs`, flags, frequencies
-and subclasses do not. Other pandas objects (an interval, a period, a group-by) are refused.
+and subclasses do not. Other pandas objects (a period or an interval by itself, a group-by) are refused.
 """
 
 from __future__ import annotations
@@ -85,6 +85,12 @@ def _write_column(packer: Packer, column: Any, where: str, depth: int) -> JSON:
         return {
             "dtype": str(dtype), "v": packer.pack(numbers, where, depth), "missing": packer.pack(mask, where, depth)
         }  # fmt: skip
+    if isinstance(dtype, pd.PeriodDtype):
+        ordinals = np.asarray(column.array.asi8)
+        return {"period": dtype.name[len("period[") : -1], "v": packer.pack(ordinals, where, depth)}
+    if isinstance(dtype, pd.IntervalDtype):
+        ends = [_write_column(packer, end, where, depth) for end in (column.array.left, column.array.right)]
+        return {"closed": dtype.closed, "ends": ends}
     items = [None if pd.isna(item) is True else item for item in column.tolist()]
     if str(dtype) in _LISTED:
         return {"dtype": str(dtype), "v": packer.items(items, where, depth)}
@@ -102,6 +108,11 @@ def _read_column(reader: Reader, data: JSON) -> Any:
             array[_flat(reader, data["missing"]).astype(bool)] = pd.NA
             return array
         return pd.Series(reader.items(data["v"]), dtype=data["dtype"]).array
+    if "period" in data:
+        return pd.arrays.PeriodArray(_flat(reader, data["v"]), dtype=pd.PeriodDtype(str(data["period"])))
+    if "ends" in data:
+        left, right = (_read_column(reader, end) for end in data["ends"])
+        return pd.arrays.IntervalArray.from_arrays(left, right, closed=data["closed"])
     if "categories" in data:
         categories = pd.Index(_read_column(reader, data["categories"]))
         dtype = pd.CategoricalDtype(categories, ordered=data["ordered"] is True)

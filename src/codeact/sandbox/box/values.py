@@ -4,9 +4,9 @@ arrays. Never pickle.
     None, bool, int, float, str, list, dict with text keys     as JSON has them
     everything else                                            {"$": tag, …}
 
-Subclasses cross as the plain type they are (a named tuple as a tuple, an enum of ints as an int), a path as its text, a
-NumPy scalar as the Python number, NaT and NA as None. Anything not listed is refused with a TypeError that says where
-in the value it is.
+Subclasses cross as the plain type they are (a named tuple as a tuple, an enum of ints as an int); a range, a deque and
+the views of a dict as lists; a path and a UUID as text; a NumPy scalar as the Python number; NaT and NA as None.
+Anything not listed is refused with a TypeError that says where in the value it is.
 
 Reading believes nothing: whatever is not exactly what `pack` writes raises ValueError.
 """
@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from importlib import import_module
 from pathlib import PurePath
 from typing import Any, cast
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from .frames import Blob
@@ -34,6 +36,7 @@ _EXTENSION_OF_PACKAGE = {
     "PIL": "images",
 }  # modules beside this one, loaded when such a value is met
 _EXTENSION_OF_TAG = {"array": "arrays", "series": "tables", "table": "tables", "image": "images"}
+_LISTS: tuple[type, ...] = (list, range, deque, KeysView, ValuesView, ItemsView)
 _PLAIN_BITS = 63  # larger integers cross as hexadecimal text, which has no quadratic cost
 
 
@@ -215,11 +218,19 @@ def _moment(tag: str) -> Writer:
     def write(packer: Packer, value: Any, where: str, depth: int) -> JSON:
         if value != value:  # pandas.NaT is a datetime, of sorts
             return None
+        if getattr(value, "nanosecond", 0):
+            raise TypeError(f"{where} has nanoseconds, which cannot cross; use .floor('us') or .to_datetime64()")
         zone = getattr(value.tzinfo, "key", None)
         named = {"zone": zone} if isinstance(zone, str) else {}
         return {"$": tag, "v": value.isoformat(), **({"fold": 1} if value.fold else {}), **named}
 
     return write
+
+
+def _timedelta(packer: Packer, value: timedelta, where: str, depth: int) -> JSON:
+    if getattr(value, "nanoseconds", 0):
+        raise TypeError(f"{where} has nanoseconds, which cannot cross; use .floor('us') or .to_timedelta64()")
+    return {"$": "timedelta", "v": [value.days, value.seconds, value.microseconds]}
 
 
 def _read_datetime(reader: Reader, data: dict[str, JSON]) -> datetime:
@@ -235,7 +246,7 @@ _WRITERS: tuple[tuple[type | tuple[type, ...], Writer], ...] = (
     (str, lambda packer, value, where, depth: str.__str__(value)),
     (int, _int),
     (float, _float),
-    (list, lambda packer, value, where, depth: packer.items(value, where, depth)),
+    (_LISTS, lambda packer, value, where, depth: packer.items(list(value), where, depth)),
     (dict, _dict),
     (tuple, _tagged("tuple")),
     (set, _tagged("set")),
@@ -248,12 +259,9 @@ _WRITERS: tuple[tuple[type | tuple[type, ...], Writer], ...] = (
     (datetime, _moment("datetime")),
     (date, lambda packer, value, where, depth: {"$": "date", "v": value.isoformat()}),
     (time, _moment("time")),
-    (
-        timedelta,
-        lambda packer, value, where, depth: {"$": "timedelta", "v": [value.days, value.seconds, value.microseconds]},
-    ),
+    (timedelta, _timedelta),
     (Decimal, lambda packer, value, where, depth: {"$": "decimal", "v": str(value)}),
-    (PurePath, lambda packer, value, where, depth: str(value)),
+    ((PurePath, UUID), lambda packer, value, where, depth: str(value)),
 )
 
 _READERS: dict[str, Callable[[Reader, dict[str, JSON]], Any]] = {
