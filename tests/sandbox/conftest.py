@@ -90,13 +90,24 @@ async def filter_server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+async def procless_server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
+    """As in a container that has covered parts of its /proc."""
+    async with LocalSandbox(forms=["procless"]) as sandbox:
+        yield sandbox
+
+
 @pytest.fixture(params=["local", "filter", "subprocess"])
 def backend(request: pytest.FixtureRequest) -> Sandbox:
     """Each backend that this machine can run."""
-    if request.param == "local":
-        return request.getfixturevalue("server")
-    if request.param == "filter":
-        return request.getfixturevalue("filter_server")
+    return sandbox_named(request)
+
+
+def sandbox_named(request: pytest.FixtureRequest) -> Sandbox:
+    """The one that a fixture's parameter names."""
+    servers = {"local": "server", "procless": "procless_server", "filter": "filter_server"}
+    if name := servers.get(request.param):
+        return request.getfixturevalue(name)
     return SubprocessSandbox(preload=())
 
 

@@ -19,8 +19,10 @@ from codeact.sandbox.isolation import IsolationReport, Layer, Level, MissingLaye
 from codeact.sandbox.launch import Launched, launched
 from codeact.sandbox.session import BoxSession
 
-Form = Literal["namespace", "filter"]  # named after the level that it can hold
-FORMS: tuple[Form, ...] = ("namespace", "filter")  # strongest first
+Form = Literal["namespace", "procless", "filter"]
+FORMS: tuple[Form, ...] = ("namespace", "procless", "filter")  # strongest first
+_HOLDS: Mapping[Form, Level] = {"namespace": "namespace", "procless": "namespace", "filter": "filter"}  # at best
+_REFUSED = "own /proc"  # the layer without which `procless` is worth a try
 WORKSPACE = "/box/work"
 
 Open = Callable[[Launched], AbstractAsyncContextManager[BoxSession]]
@@ -48,7 +50,7 @@ class Ladder:
     def _rungs(self) -> list[tuple[Form, Level]]:
         """Form, and the level that it must hold. A form that holds less than its level is for who asks for nothing."""
         rungs = list[tuple[Form, Level]]()
-        rungs.extend((form, form) for form in self.forms if isolation.meets(form, self.require))
+        rungs.extend((form, _HOLDS[form]) for form in self.forms if isolation.meets(_HOLDS[form], self.require))
         rungs.extend((form, "process") for form in self.forms if self.require == "process")
         return rungs
 
@@ -63,6 +65,8 @@ class Ladder:
         """
         above = list[Layer]()
         for form, level in self._rungs():
+            if form == "procless" and above and all(layer.name != _REFUSED for layer in above):
+                continue
             async with contextlib.AsyncExitStack() as stack:
                 try:
                     server = await stack.enter_async_context(self._launched(form))
@@ -73,14 +77,14 @@ class Ladder:
                 if isolation.meets(report.level, level):
                     yield replace(server, level=report.level, checks=report.checks, above=tuple(above))
                     return
-                missing = isolation.unmet(report, form)
+                missing = isolation.unmet(report, _HOLDS[form])
                 above += missing or isolation.breached(report)
         raise MissingLayerError(*dict.fromkeys(above), require=self.require)
 
     @contextlib.asynccontextmanager
     async def _launched(self, form: Form) -> AsyncGenerator[Launched]:
-        if form == "namespace":
-            options = {**self.options, "form": "server"}
+        if form != "filter":
+            options = {**self.options, "form": "server", "own_proc": form == "namespace"}
             async with launched(self.python, options, home=WORKSPACE, temporary="/tmp") as server:  # noqa: S108 (inside)
                 yield server
             return

@@ -2,8 +2,9 @@
 is trusted.
 
 `Mounted` gives each branch a root of its own: the same tree, but other files at /box/work, /tmp and /dev/shm, so that
-absolute paths stay true. All roots and copies lie on one file system that is covered by another mount: code does not
-come across it, though a branch's worker, which may change its root, could look into it. It is the session's own.
+absolute paths stay true. All roots and copies lie on one file system that is covered by another mount, and on which
+this process stands, for no path leads there: code does not come across it, though a branch's worker, which may change
+its root, could look into it. It is the session's own.
 `Folders` is for sessions without mounts: it keeps copies, but has no branches.
 """
 
@@ -68,8 +69,7 @@ class Mounted:
     def __init__(self, allowance: Allowance, in_tmp: Sequence[str]) -> None:
         self._allowance = allowance
         self._in_tmp = in_tmp
-        self._hidden = -1  # descriptor of the file system with roots and copies; made when the first is needed
-        self._numbers = 0
+        self._numbers = 0  # of roots and copies; their file system is made for the first
         self._roots = {MAIN: ""}
 
     def workspace(self, branch: int) -> str:
@@ -87,7 +87,7 @@ class Mounted:
     def add(self, source: int) -> int:
         origin = self.root(source)
         number = self._next()
-        root = self._path(number)
+        root = str(number)
         Path(root).mkdir()
         linux.mount("/", root, flags=linux.MS_BIND | linux.MS_REC)
         self._roots[number] = root
@@ -111,7 +111,7 @@ class Mounted:
         left_out = list[str]()
         try:
             for name, mode in FOLDERS.items():
-                folder = Path(self._path(number), name)
+                folder = Path(str(number), name)
                 folder.mkdir(mode=mode, parents=True)
                 left_out += copy_tree(f"{root}{HOME}/{name}", str(folder))
         except BaseException:
@@ -121,30 +121,26 @@ class Mounted:
 
     def put_back(self, branch: int, copy: int) -> None:
         root = self.root(branch)
-        for name in ("shm", "work", "tmp", "tmp"):  # the base lies below `tmp`
+        for name in ("shm", "tmp", "work", "work"):  # the base lies below `work`
             linux.unmount(f"{root}{HOME}/{name}")
         private_files(root, self._allowance, self._in_tmp)
         for name in FOLDERS:
-            copy_tree(f"{self._path(copy)}/{name}", f"{root}{HOME}/{name}")
+            copy_tree(f"{copy}/{name}", f"{root}{HOME}/{name}")
 
     def drop(self, copy: int) -> None:
-        shutil.rmtree(self._path(copy), ignore_errors=True)
+        shutil.rmtree(str(copy), ignore_errors=True)
 
     def let_go(self) -> None:
-        if self._hidden >= 0:
-            os.close(self._hidden)
+        os.chdir("/")
 
     def _next(self) -> int:
-        if self._hidden < 0:
+        if not self._numbers:
             linux.mount("tmpfs", BRANCHES, "tmpfs", _PLAIN, f"size={_COPIES * self._allowance.workspace},mode=0700")
             linux.mount("", BRANCHES, flags=linux.MS_UNBINDABLE)  # else each root would hold all the others
-            self._hidden = os.open(BRANCHES, os.O_RDONLY | os.O_DIRECTORY)
+            os.chdir(BRANCHES)
             linux.mount("tmpfs", BRANCHES, "tmpfs", _PLAIN, "size=4k,mode=0500")
         self._numbers += 1
         return self._numbers
-
-    def _path(self, number: int) -> str:
-        return f"/proc/self/fd/{self._hidden}/{number}"
 
 
 class Folders:

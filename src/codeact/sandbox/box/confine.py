@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import landlockpy as landlock
 
 from . import linux, syscalls
+from .proc import MOUNTED, Proc
 from .root import FOLDERS, HOME, USER_ID, WORKSPACE
 
 __all__ = ["USER_ID", "Allowance", "Confinement", "Layer"]
@@ -41,7 +42,7 @@ OF_INIT = (
     linux.CAP_SYS_ADMIN,
 )
 OF_WORKER = (linux.CAP_SYS_CHROOT,)
-_TMP = "tmp"
+_BASE = "work"  # of `FOLDERS`: where the file system is mounted that all of them are parts of
 _PLAIN = linux.MS_NOSUID | linux.MS_NODEV
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 
@@ -79,32 +80,33 @@ class Layer:
         return [self.name, self.active, self.detail]
 
 
-def own_files(allowance: Allowance, in_tmp: Sequence[str]) -> None:
-    """Files, /proc and terminals of this session only."""
+def own_files(allowance: Allowance, in_tmp: Sequence[str], proc: Proc) -> list[Layer]:
+    """Files, terminals and, unless one is held, /proc of this session only."""
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     private_files("", allowance, in_tmp)
-    linux.mount("proc", "/proc", "proc", _PLAIN | linux.MS_NOEXEC)
+    if not proc.held:
+        linux.mount("proc", "/proc", "proc", _PLAIN | linux.MS_NOEXEC)
     linux.mount("devpts", "/dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     os.chdir(WORKSPACE)
+    files = Layer("files", True, "private read-only root; workspace, /tmp and /dev/shm in memory")
+    return [files, Layer("own /proc", False, "/proc shows some files about the machine only")] if proc.held else [files]
 
 
 def private_files(root: str, allowance: Allowance, in_tmp: Sequence[str]) -> None:
     """An empty workspace, /tmp and /dev/shm in the tree `root` (empty for `/`), out of one budget of bytes and
     inodes. `in_tmp`: read-only folders that are shown below /tmp, in the new one too.
     """
-    base = f"{root}{HOME}/{_TMP}"
-    shown = [(os.open(path, os.O_PATH), f"{base}/{Path(path).relative_to('/', _TMP)}") for path in in_tmp]
+    base = Path(f"{root}{HOME}/{_BASE}")
     room = f"size={allowance.workspace},nr_inodes={allowance.inodes}"
-    linux.mount("tmpfs", base, "tmpfs", _PLAIN, f"{room},mode=0755")
+    linux.mount("tmpfs", str(base), "tmpfs", _PLAIN, f"{room},mode=0755")
     for name, mode in FOLDERS.items():
-        folder = Path(base, name)
-        folder.mkdir()
-        folder.chmod(mode)
-        shown.insert(0, (os.open(folder, os.O_PATH), f"{root}{HOME}/{name}"))
-    for fd, target in shown:  # `tmp` covers the base itself, of which nothing else is needed
-        Path(target).mkdir(parents=True, exist_ok=True)
-        linux.mount(f"/proc/self/fd/{fd}", target, flags=linux.MS_BIND | linux.MS_REC)
-        os.close(fd)
+        (base / name).mkdir()
+        (base / name).chmod(mode)
+    for path in in_tmp:  # as long as the /tmp that has it is not covered
+        (target := base / Path(path).relative_to("/")).mkdir(parents=True, exist_ok=True)
+        linux.mount(path, str(target), flags=linux.MS_BIND | linux.MS_REC)
+    for name in sorted(FOLDERS, key=_BASE.__eq__):  # the last covers the base itself, of which nothing else is needed
+        linux.mount(str(base / name), f"{root}{HOME}/{name}", flags=linux.MS_BIND | linux.MS_REC)
 
 
 def own_network() -> Layer:
@@ -127,10 +129,12 @@ class Confinement:
 
     allowance: Allowance
     isolated: bool  # False for the plain form: only what protects from accidents
+    proc: Proc = MOUNTED
 
     def close(self) -> list[Layer]:
         linux.set_dumpable(True)  # its own /proc files belong to it again; pid 1's do not
-        be_first_to_go()
+        be_first_to_go(self.proc)
+        self.proc.let_go()
         limit_resources(self.allowance, count_processes=self.isolated)
         layers = [
             Layer(
@@ -162,9 +166,9 @@ def limit_resources(allowance: Allowance, *, count_processes: bool) -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def be_first_to_go() -> None:
+def be_first_to_go(proc: Proc) -> None:
     """When the machine runs out of memory, the kernel takes an agent's process before anything of the host."""
-    Path("/proc/self/oom_score_adj").write_text("800")
+    proc.write("self/oom_score_adj", "800")
 
 
 def prepare() -> None:

@@ -25,6 +25,7 @@ import landlockpy as landlock
 
 from . import linux, shell, syscalls
 from .confine import Allowance, Layer, be_first_to_go, limit_resources, tried
+from .proc import MOUNTED, OF_THE_MACHINE
 
 _READ = landlock.AccessFS.EXECUTE | landlock.AccessFS.READ_FILE | landlock.AccessFS.READ_DIR
 _WRITE_DEVICE = landlock.AccessFS.WRITE_FILE | landlock.AccessFS.TRUNCATE | landlock.AccessFS.IOCTL_DEV
@@ -32,7 +33,6 @@ _SCOPES = landlock.Scope.SIGNAL | landlock.Scope.ABSTRACT_UNIX_SOCKET
 _UID_BASE = 0x7000_0000  # outside any range that systems hand out
 _OLDEST = 6  # the Landlock ABI that knows scopes
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_OF_THE_MACHINE = ("cpuinfo", "meminfo", "stat", "loadavg", "uptime", "version")  # of /proc
 _OF_ITSELF = ("cmdline", "comm", "environ", "fd", "fdinfo", "io", "limits", "maps", "smaps", "stat", "statm", "status")
 
 
@@ -136,7 +136,7 @@ class Filtered:
         """
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         linux.set_dumpable(True)  # its own /proc files belong to it again
-        be_first_to_go()
+        be_first_to_go(MOUNTED)
         counted = self.ground.own_uid  # else with all that the user has running
         limit_resources(self.allowance, count_processes=counted)
         linux.set_no_new_privileges()
@@ -152,7 +152,7 @@ class Filtered:
 
     def _landlock(self) -> str:
         own = Path("/proc", str(os.getpid()))
-        machine = [f"/proc/{name}" for name in _OF_THE_MACHINE]
+        machine = [f"/proc/{name}" for name in OF_THE_MACHINE]
         with _rules(self.ground, machine, [self.ground.workspace, self.ground.temporary]) as rules:
             rules.allow_path("/proc", landlock.AccessFS.READ_DIR)  # a copy of this process has to find its own
             for name in (*_OF_ITSELF, f"task/{os.getpid()}/children"):  # by name, since `net` shows the host's

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import linux
+from . import linux, procless
 
 _SQLITE = b"SQLite format 3\0"
 _FRESH = os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_NOFOLLOW
@@ -37,12 +37,16 @@ class OpenFile:
         original's file would write into that.
         """
         with contextlib.suppress(OSError):  # no longer there: then it keeps what it has
-            now, held = Path(self.path).stat(), os.fstat(self.fd)
-            if (now.st_dev, now.st_ino) != (held.st_dev, held.st_ino):
-                fd = os.open(self.path, self.flags & ~_FRESH | os.O_CLOEXEC)
-                os.dup2(fd, self.fd, inheritable=os.get_inheritable(self.fd))
-                os.close(fd)
+            if self.path != procless.SOMEWHERE:
+                self._find()
             os.lseek(self.fd, self.position, os.SEEK_SET)
+
+    def _find(self) -> None:
+        now, held = Path(self.path).stat(), os.fstat(self.fd)
+        if (now.st_dev, now.st_ino) != (held.st_dev, held.st_ino):
+            fd = os.open(self.path, self.flags & ~_FRESH | os.O_CLOEXEC)
+            os.dup2(fd, self.fd, inheritable=os.get_inheritable(self.fd))
+            os.close(fd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def check() -> None:
     """
     for pause in (0, 0.001, 0.005, 0.02):  # the kernel is a moment behind a `join`
         time.sleep(pause)
-        if (count := len(list(Path("/proc/self/task").iterdir()))) == 1:
+        if (count := _threads()) == 1:
             return
     named = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     others = [f"{count - 1 - len(named)} of a library"] if count - 1 > len(named) else []
@@ -97,7 +101,7 @@ def notes(files: Iterable[OpenFile], held: Mapping[int, str]) -> list[str]:
     if sockets := sum(path.startswith("socket:") for path in held.values()):
         found.append(f"{sockets} open sockets are shared with the original")
     if programs := _programs():
-        found.append(f"{programs} programs that it started are the original's only")
+        found.append(f"{programs} that it started are the original's only")
     return found
 
 
@@ -122,19 +126,30 @@ def move_to(root: int) -> None:
 def _open_files(held: Mapping[int, str]) -> Iterator[OpenFile]:
     """The regular files that are open by a path."""
     for fd, path in held.items():
-        if path.startswith("/") and Path(path).is_file():  # devices and deleted ones are not
+        if path == procless.SOMEWHERE or (path.startswith("/") and Path(path).is_file()):  # no devices, none deleted
             with contextlib.suppress(OSError):  # a path that is not the agent's to open
                 yield OpenFile(fd, path, fcntl.fcntl(fd, fcntl.F_GETFL), os.lseek(fd, 0, os.SEEK_CUR))
 
 
 def descriptors(private: Collection[int]) -> dict[int, str]:
     """What each descriptor of the agent's code means; `private` ones are not its own."""
+    try:
+        links = list(Path("/proc/self/fd").iterdir())
+    except FileNotFoundError:
+        return {fd: meaning for fd, meaning in procless.descriptors().items() if fd not in private}
     found = dict[int, str]()
-    for link in list(Path("/proc/self/fd").iterdir()):
+    for link in links:
         if int(link.name) not in private:
             with contextlib.suppress(OSError):  # the one that listed them
                 found[int(link.name)] = str(link.readlink())
     return found
+
+
+def _threads() -> int:
+    try:
+        return len(list(Path("/proc/self/task").iterdir()))
+    except FileNotFoundError:
+        return procless.threads()
 
 
 def _is_database(file: OpenFile) -> bool:
@@ -143,7 +158,11 @@ def _is_database(file: OpenFile) -> bool:
     return False
 
 
-def _programs() -> int:
-    with contextlib.suppress(OSError):
-        return len(Path("/proc/self/task", str(os.getpid()), "children").read_text().split())
-    return 0
+def _programs() -> str:
+    try:
+        count = len(Path("/proc/self/task", str(os.getpid()), "children").read_text().split())
+    except FileNotFoundError:
+        return "programs" if procless.has_children() else ""
+    except OSError:
+        return ""
+    return f"{count} programs" if count else ""

@@ -15,7 +15,8 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+from .proc import MOUNTED, Proc
 
 _PAGE = mmap.PAGESIZE
 _LEAST = 16  # pages that are worth a mapping of their own; also the widest gap that is filled
@@ -67,7 +68,7 @@ _MACHINES = {
 }
 
 
-def share() -> None:
+def share(proc: Proc = MOUNTED) -> None:
     """Move what this process has in memory of its own. It must have one thread, and be past its imports.
 
     Raises:
@@ -80,7 +81,7 @@ def share() -> None:
     try:
         calls = list[int]()
         size = 0
-        for start, length in list(_populated()):
+        for start, length in list(_populated(proc)):
             calls += [machine.pwrite, fd, start, length, size, 0, 0, length]
             calls += [machine.mmap, start, length, _READ_WRITE, mmap.MAP_PRIVATE | _FIXED, fd, size, start]
             size += length
@@ -114,10 +115,10 @@ def _protect(address: int, rights: int) -> None:
         raise OSError(ctypes.get_errno(), "no memory can be made executable")
 
 
-def _populated() -> Iterator[tuple[int, int]]:
+def _populated(proc: Proc) -> Iterator[tuple[int, int]]:
     """Address and length of the parts of this process's own memory that hold something. The stack is in use."""
-    with Path("/proc/self/pagemap").open("rb", buffering=0) as pages:
-        for line in Path("/proc/self/maps").read_text().splitlines():
+    with proc.opened("self/pagemap") as pages:
+        for line in proc.read("self/maps").splitlines():
             span, rights, _, _, inode, *name = line.split()
             if rights == "rw-p" and inode == "0" and name != ["[stack]"]:
                 start, end = (int(word, 16) for word in span.split("-"))

@@ -22,6 +22,8 @@ from typing import Any
 from . import installed, linux, root
 from .channel import Channel
 from .frames import Frame
+from .proc import MOUNTED
+from .root import Root
 
 _UID_BASE = 0x7000_0000  # outside any range that systems hand out; each server of a root host gets its own
 _UID_NOBODY = 65534
@@ -34,7 +36,7 @@ def main() -> None:
     channel = Channel(socket.socket(fileno=control))
     resolver = _host_resolver()
     try:
-        shown = _prepare_ground(box, options)
+        ground = _prepare_ground(box, options)
     except OSError as error:
         channel.send(Frame("failed", {"reason": str(error), "layer": _layer(error, options["form"])}))
         return
@@ -42,15 +44,15 @@ def main() -> None:
         # Only now the heavy imports: the process that stays outside should be small.
         installed.put_first(options.get("installed", []))
         server: Any = importlib.import_module(".server", __package__)
-        server.prepare(channel, options["preload"])
+        server.prepare(channel, options["preload"], ground.proc)
     except Exception as error:  # noqa: BLE001 (a package that cannot be imported does anything; the host must learn of it)
         channel.send(Frame("broken", {"reason": f"{type(error).__name__}: {error}"}))
         return
     match options["form"]:
         case "server":
-            server.serve(channel, resolver, shown)
+            server.serve(channel, resolver, ground)
         case "filter":
-            importlib.import_module(".filter_server", __package__).serve(channel, options["folder"], shown)
+            importlib.import_module(".filter_server", __package__).serve(channel, options["folder"], ground.shown)
         case _:
             server.serve_plain(channel, options)
 
@@ -66,23 +68,23 @@ def _layer(error: OSError, form: str) -> str:
             return _FIRST_LAYER[form]
 
 
-def _prepare_ground(box: Path, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the form needs before anything is imported; the paths that its sessions have to be told of."""
+def _prepare_ground(box: Path, options: Mapping[str, Any]) -> Root:
+    """What the form needs before anything is imported; what its sessions have to be told of."""
     packages = [Path(path) for path in (*options["packages"], *options.get("installed", []))]
     match options["form"]:
         case "server":
             linux.die_with_parent()
-            return _leave_host(box, packages)
+            return _leave_host(box, packages, own_proc=options["own_proc"])
         case "filter":
             shown = root.readable(box, packages)
             filtered: Any = importlib.import_module(".filtered", __package__)  # heavy; nothing stays outside here
             filtered.check_host()
-            return shown
+            return Root(shown)
         case _:
-            return ()
+            return Root()
 
 
-def _leave_host(box: Path, packages: Sequence[Path]) -> tuple[str, ...]:
+def _leave_host(box: Path, packages: Sequence[Path], *, own_proc: bool) -> Root:
     """Return in a child that sees only the private root; this process waits for it and ends with it."""
     uid = _own_uid()
     as_root = _separate()
@@ -90,14 +92,14 @@ def _leave_host(box: Path, packages: Sequence[Path]) -> tuple[str, ...]:
         _, status = os.waitpid(child, 0)
         os._exit(max(0, os.waitstatus_to_exitcode(status)))
     linux.die_with_parent()
-    in_tmp = root.enter(box, packages)
+    entered = root.enter(box, packages, own_proc=own_proc)
     if as_root:
         linux.become(uid)
     linux.drop_capabilities()
     linux.set_no_new_privileges()
     linux.set_dumpable(True)  # changing the uid cleared it, and a session must write its own /proc/self/uid_map
     linux.die_with_parent()
-    return in_tmp
+    return entered
 
 
 def _separate() -> bool:
@@ -112,7 +114,7 @@ def _separate() -> bool:
     ids = (os.geteuid(), os.getegid())
     linux.unshare(wanted | linux.NEWUSER)
     inside = ids if all(ids) else (root.USER_ID, root.USER_ID)  # root's id may not be passed on to sessions
-    linux.map_ids(*inside, ids)
+    linux.map_ids(*inside, ids, MOUNTED)
     return False
 
 

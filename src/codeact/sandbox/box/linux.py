@@ -15,12 +15,14 @@ import socket
 import struct
 import time
 from collections.abc import Collection
-from pathlib import Path
+
+from .proc import Proc
 
 # clone and unshare
 NEWNS, NEWUTS, NEWIPC = 0x00020000, 0x04000000, 0x08000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 PARENT = 0x00008000  # a sibling instead of a child
+THREAD = 0x00010000
 _CHILD_SETTID, _CHILD_CLEARTID = 0x01000000, 0x00200000
 
 # mount
@@ -63,6 +65,13 @@ def _check(result: int, what: str) -> int:
 
 def unshare(flags: int) -> None:
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def is_alone() -> bool:
+    """Whether this process has one thread, asked without /proc: to part from others would be an error, and does nothing
+    where there are none.
+    """
+    return _libc.unshare(ctypes.c_int(THREAD)) == 0
 
 
 def fork_into(flags: int) -> int:
@@ -108,11 +117,11 @@ def act_forked() -> None:
     ctypes.pythonapi.PyOS_AfterFork_Child()
 
 
-def map_ids(uid: int, gid: int, outside: tuple[int, int]) -> None:
+def map_ids(uid: int, gid: int, outside: tuple[int, int], proc: Proc) -> None:
     """Give this process, which has just entered a user namespace, its ids of before (`outside`) under new numbers."""
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{uid} {outside[0]} 1")
-    Path("/proc/self/gid_map").write_text(f"{gid} {outside[1]} 1")
+    proc.write("self/setgroups", "deny")
+    proc.write("self/uid_map", f"{uid} {outside[0]} 1")
+    proc.write("self/gid_map", f"{gid} {outside[1]} 1")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
@@ -208,11 +217,11 @@ def _prctl(option: int, value: int) -> None:
     _check(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), *zeros), f"prctl {option}")
 
 
-def use_huge_pages() -> None:
+def use_huge_pages(proc: Proc) -> None:
     """Gather this process's own memory in pages of 2 MiB, as far as it lies close enough: a fork copies a table of
     pages, and one entry is copied faster than 512. Without effect before Linux 6.1.
     """
-    for line in Path("/proc/self/maps").read_text().splitlines():
+    for line in proc.read("self/maps").splitlines():
         span, rights, _, _, inode, *_ = line.split()
         if rights == "rw-p" and inode == "0":  # no file behind it
             start, end = (int(word, 16) for word in span.split("-"))

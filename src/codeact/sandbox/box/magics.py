@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -71,9 +72,16 @@ def offline() -> bool:
     try:
         if any(name.lower().endswith("_proxy") for name in os.environ):
             return False
-        return len(Path("/proc/net/route").read_text().strip().splitlines()) < 2  # its first line is a heading
+        return _routes() < 1
     except OSError:  # not to be told here; then let pip find out
         return False
+
+
+def _routes() -> int:
+    try:
+        return len(Path("/proc/net/route").read_text().strip().splitlines()) - 1  # its first line is a heading
+    except FileNotFoundError:  # no /proc; the loopback is always there, and leads nowhere
+        return len(socket.if_nameindex()) - 1
 
 
 def _timed(shell: Host, plain: Callable[[str, str], Any]) -> Callable[[str, str], Any]:

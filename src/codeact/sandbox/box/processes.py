@@ -9,8 +9,8 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from pathlib import Path
 
+from .proc import MOUNTED, Proc
 from .root import WORKSPACE
 
 _PATIENCE = 5.0  # seconds until what was killed must be gone
@@ -72,20 +72,20 @@ class Children:
             time.sleep(0.001)
 
 
-def kill_the_rest(keep: Collection[int] = (), device: int | None = None) -> bool:
+def kill_the_rest(proc: Proc, keep: Collection[int] = (), device: int | None = None) -> bool:
     """Kill the other processes of this session, except `keep`; whether there were any. With `device` only those whose
     workspace is on it, and those that do not let one look.
     """
     if os.getpid() != 1:
         return _kill(pid for pid in descendants(os.getpid()) if pid not in keep)
     try:  # in a pid namespace of one's own "all" is exactly the session
-        if (not keep and device is None) or not Path("/proc/1/stat").exists():
+        if not keep and device is None:
             os.kill(-1, signal.SIGKILL)
             return True
         os.kill(-1, signal.SIGSTOP)  # in one step, so that nothing can fork away from a list of who is there
     except ProcessLookupError:
         return False
-    killed = _kill(pid for pid in _running() if pid not in keep and _is_of(pid, device))
+    killed = _kill(pid for pid, name in _running(proc) if pid not in keep and _is_of(proc, name, device))
     with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGCONT)
     return killed
@@ -99,20 +99,28 @@ def _kill(pids: Iterable[int]) -> bool:
     return count > 0
 
 
-def _running() -> Iterator[int]:
-    """All processes but this one, without those that have ended and were not waited for."""
-    for folder in list(Path("/proc").iterdir()):
-        if folder.name.isdigit() and int(folder.name) != os.getpid():
-            with contextlib.suppress(OSError):  # ended while we looked
-                if Path(folder, "stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
-                    yield int(folder.name)
+def _running(proc: Proc) -> Iterator[tuple[int, str]]:
+    """All processes but this one, without those that have ended and were not waited for: the number here, and the one
+    that `proc` knows.
+    """
+    for name in _found(proc):
+        with contextlib.suppress(OSError):  # ended while we looked
+            lines = dict(line.split(":", 1) for line in proc.read(f"{name}/status").splitlines() if ":" in line)
+            if lines["State"].split()[0] not in "ZX":
+                yield int(lines["NSpid"].split()[-1]), name
 
 
-def _is_of(pid: int, device: int | None) -> bool:
+def _found(proc: Proc) -> Iterable[str]:
+    if proc.held:  # it shows the whole container; twice, for the children of one that was ending while we looked
+        return map(str, dict.fromkeys([*descendants("self", proc), *descendants("self", proc)]))
+    return [name for name in proc.names("") if name.isdigit() and int(name) != os.getpid()]
+
+
+def _is_of(proc: Proc, name: str, device: int | None) -> bool:
     if device is None:
         return True
     try:
-        return Path(f"/proc/{pid}/root{WORKSPACE}").stat().st_dev == device
+        return proc.stat(f"{name}/root{WORKSPACE}").st_dev == device
     except OSError:
         return True
 
@@ -135,21 +143,21 @@ def kill_in_scope(keep: Collection[int] = (), device: int | None = None) -> bool
     return True
 
 
-def descendants(pid: int) -> list[int]:
-    """Of a subreaper these are all that it ever caused, daemons too."""
+def descendants(pid: int | str, proc: Proc = MOUNTED) -> list[int]:
+    """Of a subreaper these are all that it ever caused, daemons too. As `proc` numbers them, which knows "self" too."""
     found = list[int]()
     waiting = [pid]
     while waiting:
-        found += (those := children(waiting.pop()))
+        found += (those := children(waiting.pop(), proc))
         waiting += those
     return found
 
 
-def children(pid: int) -> list[int]:
+def children(pid: int | str, proc: Proc = MOUNTED) -> list[int]:
     """Of all its threads."""
     found = list[int]()
     with contextlib.suppress(OSError):  # ended while we looked
-        for task in list(Path(f"/proc/{pid}/task").iterdir()):
+        for task in proc.names(f"{pid}/task"):
             with contextlib.suppress(OSError):
-                found += [int(word) for word in Path(task, "children").read_text().split()]
+                found += [int(word) for word in proc.read(f"{pid}/task/{task}/children").split()]
     return found

@@ -12,9 +12,11 @@ import os
 import pwd
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import linux
+from . import linux, proc
+from .proc import Proc
 
 HOME = "/box"  # of all that a session may write; a plain folder, on whose subfolders its files are mounted
 WORKSPACE = "/box/work"
@@ -51,13 +53,22 @@ class TooWideError(OSError):
 
 
 class NoProcError(OSError):
-    """No new /proc may be mounted here: this is a container that has covered parts of its own."""
+    """No new /proc may be mounted here: this is a container that has covered parts of its own. Or it cannot be done
+    without.
+    """
 
 
-def enter(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
-    """Make the root and move into it. `box` is the folder of this code, `packages` are more folders to show.
+@dataclass(frozen=True, slots=True)
+class Root:
+    """What sessions have to know of the root that they live in."""
 
-    Returns what is shown below /tmp, which a session has to show again in a /tmp of its own.
+    shown: tuple[str, ...] = ()  # of a private one: what is below /tmp, to be shown again in a /tmp of a session's own
+    proc: Proc = proc.MOUNTED
+
+
+def enter(box: Path, packages: Iterable[Path], *, own_proc: bool = True) -> Root:
+    """Make the root and move into it. `box` is the folder of this code, `packages` are more folders to show. Without an
+    `own_proc` the root has none, and the one of before is held.
 
     Needs CAP_SYS_ADMIN over a mount namespace of one's own, and a pid namespace of one's own for /proc.
 
@@ -72,7 +83,7 @@ def enter(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
     _make_etc()
     _make_dev()
     try:
-        linux.mount("proc", "/new/proc", "proc", _PLAIN | linux.MS_NOEXEC)
+        process_files = _make_proc() if own_proc else _hold_proc()
     except OSError as error:
         raise NoProcError(error.errno, error.strerror) from error
     for name in ("tmp", "shm"):  # for the server's imports; each session covers them with its own
@@ -84,7 +95,7 @@ def enter(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
     linux.unmount(".")
     os.chdir("/")
     linux.make_read_only("/", recursive=False)
-    return tuple(str(target) for target in shown if target.is_relative_to("/tmp"))  # noqa: S108
+    return Root(tuple(str(target) for target in shown if target.is_relative_to("/tmp")), process_files)  # noqa: S108
 
 
 def readable(box: Path, packages: Iterable[Path]) -> tuple[str, ...]:
@@ -168,6 +179,19 @@ def _show(source: Path, target: Path) -> None:
 def _bind(source: Path, target: Path) -> None:
     linux.mount(str(source), str(target), flags=linux.MS_BIND | linux.MS_REC)
     linux.make_read_only(str(target))
+
+
+def _make_proc() -> Proc:
+    linux.mount("proc", "/new/proc", "proc", _PLAIN | linux.MS_NOEXEC)
+    return proc.MOUNTED
+
+
+def _hold_proc() -> Proc:
+    """A folder in the place of /proc with what is harmless in the old one. Its files cannot be written by anybody."""
+    for source in filter(Path.exists, (_OLD / "proc" / name for name in proc.OF_THE_MACHINE)):
+        (file := _NEW / "proc" / source.name).touch()
+        linux.mount(str(source), str(file), flags=linux.MS_BIND)
+    return proc.hold(_OLD / "proc")
 
 
 def _make_etc() -> None:

@@ -21,6 +21,8 @@ from . import confine, folders, hints, image, linux, session, shell
 from .channel import Channel, ChannelClosedError
 from .confine import Allowance
 from .frames import Frame
+from .proc import Proc
+from .root import Root
 
 _NOTABLE = {  # import name to name of the distribution
     **{
@@ -32,7 +34,7 @@ _NOTABLE = {  # import name to name of the distribution
 }
 
 
-def prepare(channel: Channel, preload: Iterable[str]) -> None:
+def prepare(channel: Channel, preload: Iterable[str], proc: Proc) -> None:
     """Import what sessions share, run a few cells so that their first action finds everything ready, and tell the host
     what there is.
     """
@@ -42,23 +44,23 @@ def prepare(channel: Channel, preload: Iterable[str]) -> None:
     shell.warm()
     confine.prepare()
     serving = Frame("serving", {"python": sys.version.split()[0], "packages": _versions()})
-    _settle()
+    _settle(proc)
     channel.send(serving)
 
 
-def _settle() -> None:
+def _settle(proc: Proc) -> None:
     """The last thing before forks: whatever this process touches from now on makes them slower."""
     linux.act_forked()
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every object in every session
     try:
-        image.share()
+        image.share(proc)
     except OSError:  # an unusual machine; a fork copies less with larger pages, too
-        linux.use_huge_pages()
+        linux.use_huge_pages(proc)
 
 
-def serve(channel: Channel, resolver: str, in_tmp: tuple[str, ...]) -> None:
-    """Answer the host until it closes the channel. For the other two see `session.Terms`."""
+def serve(channel: Channel, resolver: str, root: Root) -> None:
+    """Answer the host until it closes the channel. `resolver`: see `session.Terms`."""
     signal.signal(signal.SIGCHLD, _reap)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(ChannelClosedError):
@@ -70,7 +72,8 @@ def serve(channel: Channel, resolver: str, in_tmp: tuple[str, ...]) -> None:
                 environment=frame.body["environment"],
                 outside=(os.getuid(), os.getgid()),
                 resolver=resolver,
-                in_tmp=in_tmp,
+                in_tmp=root.shown,
+                proc=root.proc,
             )
             _open(channel, terms)
 

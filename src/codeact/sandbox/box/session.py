@@ -15,6 +15,7 @@ import signal
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -23,6 +24,7 @@ from .branches import MAIN, Branches
 from .channel import Channel, ChannelClosedError
 from .confine import Allowance, Closes, Confinement, Layer
 from .frames import Frame
+from .proc import MOUNTED, Proc
 from .processes import Children, kill_in_scope, kill_the_rest
 from .root import WORKSPACE
 
@@ -40,6 +42,7 @@ class Terms:
     resolver: str = ""  # text of the host's resolv.conf, for an open network
     environment: Mapping[str, str] = field(default_factory=dict[str, str])  # besides the server's own
     in_tmp: tuple[str, ...] = ()  # what the private root shows below /tmp
+    proc: Proc = MOUNTED
     ground: filtered.Ground | None = None  # of the `filter` form
 
 
@@ -72,14 +75,14 @@ def _around(terms: Terms) -> list[Layer]:
 
 
 def _close_in(terms: Terms) -> list[Layer]:
-    linux.map_ids(confine.USER_ID, confine.USER_ID, terms.outside)
-    confine.own_files(terms.allowance, terms.in_tmp)
+    linux.map_ids(confine.USER_ID, confine.USER_ID, terms.outside, terms.proc)
     layers = [
         Layer("namespaces", True, "user, mount, pid, ipc, uts"),
-        Layer("files", True, "private read-only root; workspace, /tmp and /dev/shm in memory"),
+        *confine.own_files(terms.allowance, terms.in_tmp, terms.proc),
         confine.open_network(terms.resolver) if terms.network == "open" else confine.own_network(),
     ]
-    linux.set_host_name("box")
+    with contextlib.suppress(OSError):  # Podman's own filter; the name is then that of the container
+        linux.set_host_name("box")
     linux.drop_capabilities(keep=confine.OF_INIT)
     linux.set_no_new_privileges()
     linux.set_dumpable(False)
@@ -104,10 +107,11 @@ class _Session:
     def __init__(self, channel: Channel, output: tuple[int, int], terms: Terms) -> None:
         self._channel = channel
         self._output = {MAIN: output}
-        self._confinement: Closes = Confinement(allowance=terms.allowance, isolated=terms.workspace is None)
+        isolated = terms.workspace is None
+        self._confinement: Closes = Confinement(allowance=terms.allowance, isolated=isolated, proc=terms.proc)
         self._branches = _branches(terms)
         self.workspace = terms.workspace or WORKSPACE
-        self.children = Children(kill_the_rest)
+        self.children = Children(partial(kill_the_rest, terms.proc))
         if terms.ground:
             self._confinement = filtered.Filtered(allowance=terms.allowance, ground=terms.ground)
             self.workspace = terms.ground.workspace

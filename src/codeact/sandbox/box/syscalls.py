@@ -110,6 +110,7 @@ _OF_A_PROCESS = ("prlimit64", "sched_setscheduler", "sched_setparam", "sched_set
 _OF_A_GROUP = {"setpriority": (1, 2), "ioprio_set": (2, 3)}  # with the numbers for a process group and for a user
 _INIT = 1  # the session's own: it has the same uid, so the kernel would allow it
 _NEW_NAMESPACES = (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
+_THREAD = 0x00010000  # by which a worker without /proc asks whether it has one thread
 _FAMILIES = (1, 2, 10, 16)  # local, IPv4, IPv6, route and its kin (what getifaddrs asks)
 _FAKE_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into a terminal
 _LOW = 0xFFFFFFFF
@@ -126,6 +127,7 @@ def program(*, sockets: bool = True, own_ipc: bool = True, own_user: bool = True
         OSError: the machine's system call table is not known.
     """
     filter_ = Filter()
+    filter_.allow("unshare", args=[(0, CmpOp.EQ, _THREAD)])  # does nothing, and tells whether there are more threads
     for name in _known([*_REFUSED, *([] if own_ipc else _SHARED_OBJECTS), *([] if own_user else _OWNERS)]):
         filter_.errno(name, errno.EPERM)
     for name in _known([] if own_user else _MARKS):
