@@ -145,21 +145,24 @@ def _own_groups(mounts: str, own: str) -> Iterator[tuple[Place, frozenset[Contro
 
 
 def _divided(own: Place) -> tuple[Place, frozenset[Controller]]:
-    """The group itself if groups with controllers can be made in it, else the one above it.
+    """The group itself if groups that count memory can be made in it, else the one above it.
 
     Version 2 gives controllers to the groups in a group only while that has no processes of its own, so the former is
     for the root of the hierarchy. The latter needs a parent that is ours too: a systemd scope of a user has that.
 
     Raises:
-        OSError: neither allows it.
+        OSError: neither allows groups.
     """
-    above = own.folder.parent
-    try:
-        return own, _given(own.folder)
-    except OSError:
-        if not (above / "cgroup.procs").exists():
-            raise
-        return Place(2, above), _given(above)
+    problems, found = list[OSError](), list[tuple[Place, frozenset[Controller]]]()
+    for folder in (own.folder, own.folder.parent):
+        if folder == own.folder or (folder / "cgroup.procs").exists():  # not above the hierarchy
+            try:
+                found.append((Place(2, folder), _given(folder)))
+            except OSError as error:
+                problems.append(error)
+    if not found:
+        raise problems[0]
+    return max(found, key=lambda each: "memory" in each[1])
 
 
 def _given(folder: Path) -> frozenset[Controller]:
