@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TASK := "Load ice_cream.csv. Fit a scikit-learn LinearRegression that predicts sales_usd from temperature_c. Save a scatter \
 plot with the fitted line as fit.png. Report the slope and the RMSE (square root of sklearn.metrics.mean_squared_error)."
 
-.PHONY: demo test fuzz check format bench leaks clean
+.PHONY: demo test test-containers fuzz check format bench leaks clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -26,6 +26,9 @@ test: $(VENV)/.ready
 # The same tests with a hundred times the examples, for minutes or hours: what hostile peers may send.
 fuzz: $(VENV)/.ready
 	$(BIN)/python -m pytest tests/sandbox/test_fuzz.py --hypothesis-profile=fuzz --timeout=0
+# Real containers, and the contract suite in them: needs root, Podman and runc (scripts/install_podman.sh); minutes.
+test-containers: $(VENV)/.ready
+	$(BIN)/python -m pytest -m containers tests/sandbox
 
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import anyio
@@ -11,9 +11,12 @@ import pytest
 
 from codeact.errors import ToolError
 from codeact.sandbox import Sandbox, Session
+from codeact.sandbox.containers import DockerSandbox
 from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.plain import SubprocessSandbox
 from codeact.types import ToolCall, ToolSpec
+
+from .engine import podman, why_not
 
 
 def no_filter() -> str:
@@ -97,7 +100,16 @@ async def procless_server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
         yield sandbox
 
 
-@pytest.fixture(params=["local", "filter", "subprocess"])
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a container engine, where one can be."""
+    if reason := why_not():
+        pytest.skip(reason)
+    with podman(tmp_path_factory.mktemp("engine")) as address:
+        yield address
+
+
+@pytest.fixture(params=["local", "filter", "subprocess", pytest.param("docker", marks=pytest.mark.containers)])
 def backend(request: pytest.FixtureRequest) -> Sandbox:
     """Each backend that this machine can run."""
     return sandbox_named(request)
@@ -108,6 +120,8 @@ def sandbox_named(request: pytest.FixtureRequest) -> Sandbox:
     servers = {"local": "server", "procless": "procless_server", "filter": "filter_server"}
     if name := servers.get(request.param):
         return request.getfixturevalue(name)
+    if request.param == "docker":
+        return DockerSandbox(host=request.getfixturevalue("engine"), preload=())
     return SubprocessSandbox(preload=())
 
 

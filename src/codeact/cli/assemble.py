@@ -168,7 +168,10 @@ def _tell(notices: Console, line: str) -> None:
 
 def sandbox_named(name: str, require: str | None = None) -> Sandbox:
     """A sandbox by its name. Raises `UsageError` for one that there is not."""
-    return sandbox(name, require=require) if require else sandbox(name)
+    options = {"require": require} if require else {}
+    if name in ("docker", "podman") and (host := os.environ.get("DOCKER_HOST")):
+        options["host"] = host
+    return sandbox(name, **options)
 
 
 def load_tools(place: str) -> Sequence[FunctionTool[..., Any]]:

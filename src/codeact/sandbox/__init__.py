@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, cast
 
-from codeact.errors import UsageError
+from codeact.errors import MissingExtraError, UsageError
 from codeact.sandbox.asking import Ask, Question, answered_by
 from codeact.sandbox.base import (
     Allow,
@@ -50,7 +50,10 @@ __all__ = [
 SANDBOXES = {
     "local": "codeact.sandbox.local:LocalSandbox",
     "subprocess": "codeact.sandbox.plain:SubprocessSandbox",
+    "docker": "codeact.sandbox.containers:DockerSandbox",
+    "podman": "codeact.sandbox.containers:PodmanSandbox",
 }
+EXTRAS = {"docker": "docker", "requests": "docker"}  # package that is missing to the extra that has it
 
 
 def sandbox(name: str = "local", **options: Any) -> Sandbox:
@@ -58,6 +61,7 @@ def sandbox(name: str = "local", **options: Any) -> Sandbox:
 
     Raises:
         UsageError: no such name, or an option that the class does not have.
+        MissingExtraError: the backend needs a package that is not installed.
     """
     path = SANDBOXES.get(name, name)
     module, colon, kind = path.partition(":")
@@ -66,6 +70,9 @@ def sandbox(name: str = "local", **options: Any) -> Sandbox:
     try:
         make = getattr(import_module(module), kind)
     except (ImportError, AttributeError) as error:
+        missing = (getattr(error, "name", None) or "").partition(".")[0]
+        if missing in EXTRAS and name in SANDBOXES:
+            raise MissingExtraError(EXTRAS[missing], f"the sandbox {name!r}") from error
         raise UsageError(f"the sandbox {name!r} cannot be loaded: {error}") from error
     try:
         return cast("Sandbox", make(**options))

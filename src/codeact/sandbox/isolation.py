@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from codeact.errors import IsolationError
+from codeact.errors import IsolationError, UsageError
 from codeact.sandbox import remedies
 
 Level = Literal["process", "filter", "namespace", "container"]
@@ -66,6 +66,12 @@ class IsolationReport:
     @property
     def missing(self) -> tuple[Layer, ...]:
         return tuple(layer for layer in self.layers if not layer.active)
+
+
+def check_level(level: str) -> None:
+    """Raises `UsageError` for a level that there is not."""
+    if level not in LEVELS:
+        raise UsageError(f"there is no isolation level {level!r}; there are {', '.join(LEVELS)}")
 
 
 class IsolationWarning(UserWarning):

@@ -49,6 +49,7 @@ class Launched:
     level: Level = "process"  # that held when it was tried
     checks: tuple[Check, ...] = ()  # what was tried from inside, in a session of its own
     above: tuple[Layer, ...] = ()  # what kept this host from a better level
+    around: Sequence[Sequence[Any]] = ()  # layers that somebody else has made, as rows of a report
 
     @property
     def dead(self) -> bool:
@@ -78,7 +79,7 @@ async def launched(
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            env=_environment(python, home, temporary),
+            env=environment(python, home, temporary),
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # Ctrl-C in a terminal is for the host to handle
             cwd="/",
@@ -94,7 +95,7 @@ async def launched(
     try:
         frame = await _first_frame(wire, errors)
         patience = _END
-        yield Launched(wire, process.pid, str(frame.body.get("python", "")), _versions(frame.body.get("packages")))
+        yield Launched(wire, process.pid, str(frame.body.get("python", "")), versions(frame.body.get("packages")))
     finally:
         wire.close()
         os.close(errors)
@@ -132,8 +133,8 @@ async def _end(process: subprocess.Popen[bytes], patience: float) -> None:
         process.wait()
 
 
-def _environment(python: str, home: str, temporary: str) -> dict[str, str]:
-    """All that a box inherits of the host's environment is nothing: keys and paths live there."""
+def environment(python: str, home: str, temporary: str) -> dict[str, str]:
+    """Of a box. All that it inherits of the host's is nothing: keys and paths live there."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
     return {
         "PATH": f"{Path(python).parent}:/usr/local/bin:/usr/bin:/bin",
@@ -168,7 +169,8 @@ def package_folders() -> list[str]:
     return [str(path) for path in found if not any(path.resolve().is_relative_to(prefix) for prefix in inside)]
 
 
-def _versions(found: Any) -> Mapping[str, str]:
+def versions(found: Any) -> Mapping[str, str]:
+    """Import name to version, as a box has told it."""
     if not isinstance(found, dict):
         return {}
     return {str(name): str(version) for name, version in cast("dict[Any, Any]", found).items()}

@@ -27,7 +27,7 @@ from codeact.sandbox.endings import Ending
 from codeact.sandbox.isolation import IsolationReport
 from codeact.sandbox.launch import Launched
 from codeact.sandbox.listing import variables_of
-from codeact.sandbox.meter import Meter
+from codeact.sandbox.meter import Elsewhere, Meter
 from codeact.sandbox.network.traffic import Traffic
 from codeact.sandbox.output import Kept, Pipe, open_pipe, whole
 from codeact.sandbox.past import Copy, Past, copy_of, wake
@@ -46,7 +46,7 @@ class BoxSession:
         control: Control,
         pipes: tuple[Pipe, Pipe],
         tools: ToolBox | None,
-        meter: Meter,
+        meter: Meter | Elsewhere,
         checkpoints: Checkpoints = "standby",
         branch: int = MAIN,
     ) -> None:
@@ -94,7 +94,7 @@ class BoxSession:
             SandboxError: the machinery failed.
         """
         frame = await self._control.ready()
-        rows = frame.body.get("layers"), await self._spawn(), self._meter.layers
+        rows = list(server.around), frame.body.get("layers"), await self._spawn(), self._meter.layers
         self.isolation = isolation.report(*rows, checks=server.checks, above=server.above)
         self._info = BoxInfo(
             python=server.python,

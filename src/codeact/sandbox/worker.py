@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import stat
 from dataclasses import dataclass
 
 from codeact.sandbox.wire import Wire
@@ -16,7 +17,7 @@ class Worker:
     """A worker process as the host knows it."""
 
     wire: Wire
-    pidfd: int  # -1 once it is closed: the number may be somebody else's by then
+    pidfd: int  # or, in another place, a socket that ends with the process and takes signals as bytes; -1 once closed
     pid: int  # inside the session
 
     @property
@@ -28,8 +29,12 @@ class Worker:
         return bool(poll.poll(0))
 
     def signal(self, number: signal.Signals) -> None:
-        if self.pidfd >= 0:
-            with contextlib.suppress(ProcessLookupError):
+        if self.pidfd < 0:
+            return
+        with contextlib.suppress(ProcessLookupError, BrokenPipeError):
+            if stat.S_ISSOCK(os.fstat(self.pidfd).st_mode):
+                os.write(self.pidfd, bytes([number]))
+            else:
                 signal.pidfd_send_signal(self.pidfd, number)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import select
 import socket
 import threading
 from collections.abc import Sequence
+from typing import Protocol
 
 from .frames import Decoder, Frame, encode
 
@@ -17,6 +18,18 @@ _SPACE = socket.CMSG_SPACE(_MAX_FDS * 4)
 
 class ChannelClosedError(Exception):
     """The host is gone, or has closed this channel."""
+
+
+class Control(Protocol):
+    """The channel of a session: frames and descriptors, one command at a time."""
+
+    def send(self, frame: Frame, fds: Sequence[int] = ()) -> None: ...
+
+    def receive(self) -> Frame: ...
+
+    def take_fds(self) -> list[int]: ...
+
+    def close(self) -> None: ...
 
 
 class Channel:

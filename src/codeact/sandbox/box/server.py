@@ -18,7 +18,7 @@ from importlib import metadata
 from typing import Any
 
 from . import confine, folders, hints, image, linux, session, shell
-from .channel import Channel, ChannelClosedError
+from .channel import Channel, ChannelClosedError, Control
 from .confine import Allowance
 from .frames import Frame
 from .proc import Proc
@@ -34,7 +34,7 @@ _NOTABLE = {  # import name to name of the distribution
 }
 
 
-def prepare(channel: Channel, preload: Iterable[str], proc: Proc) -> None:
+def prepare(channel: Control, preload: Iterable[str], proc: Proc) -> None:
     """Import what sessions share, run a few cells so that their first action finds everything ready, and tell the host
     what there is.
     """

@@ -21,7 +21,7 @@ from typing import Any
 
 from . import branches, confine, files, filtered, forking, installed, linux, ports, worker
 from .branches import MAIN, Branches
-from .channel import Channel, ChannelClosedError
+from .channel import Channel, ChannelClosedError, Control
 from .confine import Allowance, Closes, Confinement, Layer
 from .frames import Frame
 from .proc import MOUNTED, Proc
@@ -44,9 +44,10 @@ class Terms:
     in_tmp: tuple[str, ...] = ()  # what the private root shows below /tmp
     proc: Proc = MOUNTED
     ground: filtered.Ground | None = None  # of the `filter` form
+    around: tuple[Layer, ...] = ()  # what somebody else, a container engine say, has put around the plain form
 
 
-def run(channel: Channel, output: tuple[int, int], terms: Terms) -> None:
+def run(channel: Control, output: tuple[int, int], terms: Terms) -> None:
     """Serve one session until the host closes the channel."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -92,7 +93,9 @@ def _close_in(terms: Terms) -> list[Layer]:
 def _plain(terms: Terms) -> list[Layer]:
     linux.become_subreaper()
     os.chdir(terms.workspace or ".")
-    return []
+    if terms.around:
+        linux.set_dumpable(False)
+    return list(terms.around)
 
 
 def _branches(terms: Terms) -> Branches:
@@ -104,10 +107,10 @@ def _branches(terms: Terms) -> Branches:
 
 
 class _Session:
-    def __init__(self, channel: Channel, output: tuple[int, int], terms: Terms) -> None:
+    def __init__(self, channel: Control, output: tuple[int, int], terms: Terms) -> None:
         self._channel = channel
         self._output = {MAIN: output}
-        isolated = terms.workspace is None
+        isolated = terms.workspace is None or bool(terms.around)
         self._confinement: Closes = Confinement(allowance=terms.allowance, isolated=isolated, proc=terms.proc)
         self._branches = _branches(terms)
         self.workspace = terms.workspace or WORKSPACE
