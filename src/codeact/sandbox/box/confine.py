@@ -130,6 +130,7 @@ class Confinement:
     allowance: Allowance
     isolated: bool  # False for the plain form: only what protects from accidents
     proc: Proc = MOUNTED
+    keeps: Sequence[int] = OF_WORKER  # capabilities; a box that somebody else has made has none to keep
 
     def close(self) -> list[Layer]:
         linux.set_dumpable(True)  # its own /proc files belong to it again; pid 1's do not
@@ -143,7 +144,7 @@ class Confinement:
         ]
         linux.set_no_new_privileges()
         if self.isolated:
-            linux.drop_capabilities(keep=OF_WORKER)
+            linux.drop_capabilities(keep=self.keeps)
             layers += [tried("landlock", _landlock), tried("seccomp", _seccomp)]
         return layers
 

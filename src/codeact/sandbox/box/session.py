@@ -106,17 +106,23 @@ def _branches(terms: Terms) -> Branches:
     return branches.Folders(terms.workspace)
 
 
+def _confinement(terms: Terms) -> Closes:
+    if terms.ground:
+        return filtered.Filtered(allowance=terms.allowance, ground=terms.ground)
+    if terms.workspace is None:
+        return Confinement(allowance=terms.allowance, isolated=True, proc=terms.proc)
+    return Confinement(allowance=terms.allowance, isolated=bool(terms.around), keeps=())
+
+
 class _Session:
     def __init__(self, channel: Control, output: tuple[int, int], terms: Terms) -> None:
         self._channel = channel
         self._output = {MAIN: output}
-        isolated = terms.workspace is None or bool(terms.around)
-        self._confinement: Closes = Confinement(allowance=terms.allowance, isolated=isolated, proc=terms.proc)
+        self._confinement = _confinement(terms)
         self._branches = _branches(terms)
         self.workspace = terms.workspace or WORKSPACE
         self.children = Children(partial(kill_the_rest, terms.proc))
         if terms.ground:
-            self._confinement = filtered.Filtered(allowance=terms.allowance, ground=terms.ground)
             self.workspace = terms.ground.workspace
             self.children = Children(kill_in_scope)
 
