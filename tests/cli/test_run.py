@@ -247,6 +247,8 @@ def test_a_binary_csv_is_what_the_code_finds(codeact: Codeact) -> None:
         (["-m", "openai:x", "--base-url", "http://127.0.0.1:9/v1"], 4, "127.0.0.1:9"),
         (["--sandbox", "cloud"], 2, "there is no sandbox 'cloud'"),
         (["--sandbox", "subprocess", "--require", "strong"], 2, "'require'"),
+        (["--sandbox", "subprocess", "--network", "packages"], 5, "cannot keep network='packages' (it has: open)"),
+        (["--sandbox", "subprocess", "--limit", "inodes=100"], 5, "cannot keep the limit inodes=100"),
         (["--require", "steel"], 2, "there is no isolation level 'steel'"),
         (["--dialect", "xml"], 2, "there is no action space 'code/xml'"),
         (["--tools", "none.py"], 2, "cannot import the tools of 'none.py': FileNotFoundError"),

@@ -16,11 +16,10 @@ import anyio
 import docker
 import pytest
 
-from codeact.errors import SandboxError, SetupError, UnsupportedError, UsageError
+from codeact.errors import SandboxError, SetupError, UsageError
 from codeact.sandbox import Limits, Session, sandbox
 from codeact.sandbox.base import MiB
 from codeact.sandbox.box.root import WORKSPACE
-from codeact.sandbox.capabilities import Offer, check
 from codeact.sandbox.containers import DockerSandbox, PodmanSandbox, profile
 from codeact.sandbox.containers.engine import Attached, sockets
 from codeact.sandbox.session import BoxSession
@@ -182,16 +181,6 @@ async def test_an_engine_that_is_not_there_is_named(tmp_path: Path) -> None:
             pass
     assert sockets("docker")[0] == "/var/run/docker.sock"
     assert "podman" in sockets("podman")[0]
-
-
-async def test_what_containers_cannot_do_is_refused_before_anything_starts() -> None:
-    with pytest.raises(UnsupportedError, match=r"the network policy 'packages' \(it has: none, open\)"):
-        async with DockerSandbox(host="unix:///nowhere").open(network="packages"):  # pyright: ignore[reportArgumentType]
-            pass
-    offer = Offer(isolation="container", networks=frozenset(["none"]), limits=frozenset(["memory"]))
-    check("x", offer, network="none", session=["files"], limits=["memory"])
-    with pytest.raises(UnsupportedError, match=r"capability 'fork' .*; the limit 'workspace'"):
-        check("x", offer, session=["fork"], limits=["workspace"])
 
 
 def test_the_sandbox_is_there_by_name() -> None:

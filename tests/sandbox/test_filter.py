@@ -142,7 +142,7 @@ sorted(p.name for p in __import__('pathlib').Path('unpacked').iterdir())[:2]
 
 
 async def test_a_network_is_refused_and_not_pretended(filter_server: LocalSandbox) -> None:
-    with pytest.raises(UnsupportedError, match="needs the isolation level 'namespace'"):
+    with pytest.raises(UnsupportedError, match="at its level 'filter', cannot keep network="):
         async with filter_server.open(network="open"):
             pass
 

@@ -29,7 +29,7 @@ from codeact.errors import UsageError
 from codeact.models import Model, choose_default, open_model, options_from_env
 from codeact.models.metering import Prices
 from codeact.models.store import Store, default_root
-from codeact.sandbox import Ask, sandbox
+from codeact.sandbox import Ask, offers, sandbox
 from codeact.sandbox.base import Limits, Sandbox
 from codeact.sandbox.network import network_policy
 from codeact.tools import FunctionTool
@@ -51,11 +51,15 @@ def parts_of(options: AgentOptions, notices: Console) -> Parts:
 
     Raises:
         UsageError: something named is not there, or options contradict each other.
+        UnsupportedError: the sandbox cannot do what is asked of it.
     """
     _check_files(options)
     action_space(options.actions, options.dialect)
     tools = [tool for place in options.tools for tool in load_tools(place)]
-    return Parts(options, tools, _place(options, notices), parse_limits(options.limit))
+    place, limits = _place(options, notices), parse_limits(options.limit)
+    if options.actions == "code":
+        offers.check(place, limits=limits, network=network_policy(options.network))
+    return Parts(options, tools, place, limits)
 
 
 def _model_options(options: AgentOptions) -> dict[str, Any]:

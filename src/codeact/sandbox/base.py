@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, Protocol, overload
 
 from codeact.errors import UsageError
 from codeact.events import Emit, ignore
+from codeact.sandbox.isolation import Level
 from codeact.sandbox.network.policy import Allow, NetworkPolicy
 from codeact.types import BoxInfo, ExecResult, ToolBox
 
@@ -21,6 +22,7 @@ __all__ = [
     "Limits",
     "MiB",
     "NetworkPolicy",
+    "Offer",
     "Sandbox",
     "Session",
     "Variable",
@@ -57,7 +59,7 @@ class Limits:
     cpu_time: float | None = None  # seconds of processor time per action, of all processes together
     processes: int = 128  # threads count as well
     open_files: int = 1024  # per process
-    workspace: int = 1024 * MiB  # bytes of files, /tmp included
+    workspace: int = 1024 * MiB  # bytes of files, /tmp included; of each file where they lie on the host's disk
     inodes: int = 200_000  # files and folders, /tmp included
     output: int = 8 * MiB  # bytes of output kept per action; the rest is counted and dropped
     tool_calls: int = 1000  # per action
@@ -223,11 +225,26 @@ class Branch(Session, Protocol):
     async def __aexit__(self, *exc_info: object) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a sandbox can do for any session; what one session has found on its host is in its own `capabilities`."""
+
+    isolation: Level  # that it aims at; what held is in `BoxInfo.isolation`
+    networks: frozenset[Literal["none", "packages", "allow", "open"]]  # policies that are kept; `allow`: lists of hosts
+    capabilities: frozenset[Capability] = frozenset(["files", "interrupt"])
+    limits: frozenset[str] = frozenset(field.name for field in fields(Limits))  # that are kept; by name
+
+
 class Sandbox(Protocol):
     """Configuration only; opens sessions."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def offer(self) -> Offer:
+        """Declared, and nothing is started to find out; `offers.check` compares it with what is asked for."""
+        ...
 
     def open(
         self, tools: ToolBox | None = None, *, limits: Limits | None = None, network: NetworkPolicy = "none"

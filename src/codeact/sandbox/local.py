@@ -11,16 +11,16 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 
 import anyio
 
-from codeact.errors import IsolationError, UnsupportedError, UsageError
-from codeact.sandbox import attempts, isolation
+from codeact.errors import IsolationError, UsageError
+from codeact.sandbox import attempts, isolation, offers
 from codeact.sandbox import packages as packages_of_boxes
-from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
+from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy, Offer
 from codeact.sandbox.box.frames import Frame
 from codeact.sandbox.box.hints import POLICY
 from codeact.sandbox.control import Control
@@ -39,6 +39,19 @@ from codeact.sandbox.wire import RefusalError, Wire
 from codeact.types import ToolBox
 
 _END = 5.0  # seconds for the last process of a session to be gone
+_OFFERS: Mapping[Form, Offer] = {
+    "namespace": Offer(
+        isolation="namespace",
+        networks=frozenset(["none", "packages", "allow", "open"]),
+        capabilities=frozenset(["files", "interrupt", "checkpoint", "fork"]),
+    ),
+    "filter": Offer(  # the disk is the host's, and limited per file
+        isolation="filter",
+        networks=frozenset(["none"]),
+        capabilities=frozenset(["files", "interrupt", "checkpoint"]),
+        limits=offers.LIMITS - {"inodes"},
+    ),
+}
 
 
 class LocalSandbox:
@@ -94,6 +107,12 @@ class LocalSandbox:
         """How many sessions wait to be taken."""
         return self._spares.ready if self._spares else 0
 
+    @property
+    def offer(self) -> Offer:
+        """Of the strongest form that may be taken, or, in a block, of the one that was."""
+        weak = self._shared.level == "filter" if self._shared else "namespace" not in self._ladder.forms
+        return _OFFERS["filter" if weak else "namespace"]
+
     async def __aenter__(self) -> LocalSandbox:
         self._stack.push_async_callback(self._serving.aclose)
         self._shared = await self._serving.enter_async_context(self._server())
@@ -116,11 +135,15 @@ class LocalSandbox:
         Raises:
             IsolationError: this host cannot isolate it as strongly as required; says which layer is missing, and the
             remedy. SandboxError: the machinery failed. SetupError: pip cannot say which index is configured.
-            A package of `packages` cannot be had. UsageError: there is no such network policy.
+            A package of `packages` cannot be had. UsageError: there is no such network policy. UnsupportedError: the
+            level that holds here cannot keep a limit or the policy.
         """
+        offers.check(self, limits=limits, network=network)
         async with contextlib.AsyncExitStack() as stack:
             planned = await plan(network_policy(network), self._python)
             server = await self._living() or await stack.enter_async_context(self._server())
+            if server.level == "filter":
+                offers.check(self, limits=limits, network=network, offer=_OFFERS["filter"])
             session = await stack.enter_async_context(self._session(server, tools, limits or Limits(), planned))
             self._check(session)
             yield session
@@ -167,11 +190,6 @@ class LocalSandbox:
     async def _session(
         self, server: Launched, tools: ToolBox | None, limits: Limits, network: Plan
     ) -> AsyncGenerator[BoxSession]:
-        if network.form != "none" and server.level == "filter":
-            raise UnsupportedError(
-                f"network={str(network.policy)!r} needs the isolation level 'namespace'; "
-                "here it is 'filter', which has no sockets"
-            )
         # What a proxied session is told (an index, its certificates) may be another tomorrow.
         spares = self._spares if server is self._shared and network.form != "proxied" else None
         async with (spares.session if spares else self._bare)(server, limits, network) as session:

@@ -123,11 +123,3 @@ def open_pipe(given: contextlib.ExitStack, kept: contextlib.ExitStack) -> tuple[
     kept.callback(pipe.close)
     given.callback(os.close, theirs)
     return pipe, theirs
-
-
-def whole(stdout: str, stderr: str, value: str) -> str | None:
-    """All that an action said as the text of one file; None when it is short enough to be shown whole."""
-    if len(stdout) + len(stderr) + len(value) <= _LONG:
-        return None
-    errors = f"\n--- standard error ---\n{stderr}" if stderr else ""
-    return stdout + errors + (f"\n--- last value ---\n{value}" if value else "")

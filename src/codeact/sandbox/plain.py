@@ -15,14 +15,12 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from codeact.errors import UnsupportedError
-from codeact.sandbox import isolation, scratch
-from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy
+from codeact.sandbox import isolation, offers, scratch
+from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy, Offer
 from codeact.sandbox.box import folders
 from codeact.sandbox.control import Control
 from codeact.sandbox.launch import PRELOAD, box_limits, launched, package_folders
 from codeact.sandbox.meter import metered
-from codeact.sandbox.network import network_policy
 from codeact.sandbox.output import open_pipe
 from codeact.sandbox.session import BoxSession
 from codeact.types import ToolBox
@@ -42,6 +40,18 @@ class SubprocessSandbox:
     def name(self) -> str:
         return "subprocess"
 
+    @property
+    def offer(self) -> Offer:
+        """The network is the host's, and so is the disk, which is limited per file; processes are counted only where
+        there are control groups.
+        """
+        return Offer(
+            isolation="process",
+            networks=frozenset(["open"]),
+            capabilities=frozenset(["files", "interrupt", "checkpoint"]),
+            limits=offers.LIMITS - {"inodes", "processes"},
+        )
+
     @contextlib.asynccontextmanager
     async def open(
         self, tools: ToolBox | None = None, *, limits: Limits | None = None, network: NetworkPolicy = "none"
@@ -49,14 +59,10 @@ class SubprocessSandbox:
         """A session, for as long as the context lasts. Its network is the host's, also where `network` is `none`.
 
         Raises:
-            UnsupportedError: the network is to be limited to some hosts, which nothing here can do.
+            UnsupportedError: the network is to be limited to some hosts, or the disk, which nothing here can do.
             SandboxError: the process could not be started.
         """
-        if network_policy(network) not in ("none", "open"):
-            raise UnsupportedError(
-                f"the sandbox 'subprocess' cannot keep network={str(network)!r}: its network is the host's; "
-                "use the sandbox 'local', or network='open'"
-            )
+        offers.check(self, limits=limits, network=network)
         limits = limits or Limits()
         folder = Path(await scratch.make_folder())
         try:

@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 
 from codeact.errors import SandboxError
+from codeact.sandbox import offers
 from codeact.sandbox.attacks import procfs
 from codeact.sandbox.attacks.attack import Attack, Beside, Do, Get, Put, Row, Run, Seen, Step, Wait
 from codeact.sandbox.attacks.ground import Ground, ground
@@ -108,7 +109,9 @@ class _Arena:
 
     async def open_neighbour(self) -> Neighbour:
         if self._neighbour is None:
-            session = await self._neighbour_stack.enter_async_context(self._sandbox.open(limits=_NEIGHBOURS))
+            session = await self._neighbour_stack.enter_async_context(
+                self._sandbox.open(limits=offers.within(self._sandbox.offer, _NEIGHBOURS))
+            )
             mark = self._ground.mark
             self._neighbour = Neighbour(session, secret=self._ground.secrets["neighbour"], mark=f"{mark[:-4]}-n")
             await self._neighbour.settle()
@@ -136,7 +139,8 @@ class _Arena:
 
     async def _open_session(self) -> tuple[Session, Place]:
         if self._session is None or self._place is None:
-            self._session = await self._stack.enter_async_context(self._sandbox.open(self._tools, limits=LIMITS))
+            limits = offers.within(self._sandbox.offer, LIMITS)
+            self._session = await self._stack.enter_async_context(self._sandbox.open(self._tools, limits=limits))
             for _ in range(2):  # from then on it holds as many descriptors for standbys as it ever will
                 await self._session.run("pass")
             self._place = self._place or await _survey(self._session)

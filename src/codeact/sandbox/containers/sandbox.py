@@ -13,9 +13,8 @@ from typing import TypeVar
 import anyio
 
 from codeact.errors import IsolationError
-from codeact.sandbox import isolation
-from codeact.sandbox.base import Limits, NetworkPolicy
-from codeact.sandbox.capabilities import Offer, check
+from codeact.sandbox import isolation, offers
+from codeact.sandbox.base import Limits, NetworkPolicy, Offer
 from codeact.sandbox.containers import profile
 from codeact.sandbox.containers.engine import Attached, Engine, Kind, connect
 from codeact.sandbox.control import Control
@@ -60,7 +59,12 @@ class DockerSandbox:
 
     @property
     def offer(self) -> Offer:
-        return Offer(isolation="container", networks=frozenset(["none", "open"]))
+        """An engine counts no processor time per action, and Podman no files."""
+        return Offer(
+            isolation="container",
+            networks=frozenset(["none", "open"]),
+            limits=offers.LIMITS - {"cpu_time", "inodes"},
+        )
 
     @contextlib.asynccontextmanager
     async def open(
@@ -73,7 +77,7 @@ class DockerSandbox:
             SetupError: there is no engine, or it has no such image; says the remedy.
             IsolationError: the container is weaker than required. SandboxError: the machinery failed.
         """
-        check(self.name, self.offer, network=network)
+        offers.check(self, limits=limits, network=network)
         limits = limits or Limits()
         async with contextlib.AsyncExitStack() as stack:
             engine = await connect(self._host, self.kind)
