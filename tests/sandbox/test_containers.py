@@ -16,7 +16,7 @@ import anyio
 import docker
 import pytest
 
-from codeact.errors import SandboxError, SetupError, UsageError
+from codeact.errors import SandboxError, SetupError, UnsupportedError, UsageError
 from codeact.sandbox import Limits, Session, sandbox
 from codeact.sandbox.base import MiB
 from codeact.sandbox.box.root import WORKSPACE
@@ -78,6 +78,7 @@ async def test_a_container_is_reported_by_what_holds(contained: BoxSession) -> N
         ("sorted(os.listdir('/sys/class/net'))", "['lo']"),
         ("[name for name in os.environ if 'KEY' in name or 'HOST' in name and name != 'HOSTNAME']", "[]"),
         ("os.getppid()", "1"),
+        ("import tempfile; tempfile.NamedTemporaryFile().write(b'12'), open('/dev/shm/x', 'w').write('123')", "(2, 3)"),
     ],
 )
 async def test_what_code_in_a_container_sees(contained: Session, code: str, expected: str) -> None:
@@ -108,7 +109,7 @@ async def test_what_code_in_a_container_may_not(contained: Session, code: str, e
 
 
 @real
-async def test_state_is_kept_or_lost_as_on_this_machine(contained: Session) -> None:
+async def test_state_is_kept_or_restored_as_on_this_machine(contained: Session) -> None:
     await contained.run("kept = 1")
     result = await contained.run("print('before'); import time; time.sleep(600)", time_limit=0.5)
     assert result.error is not None
@@ -116,11 +117,28 @@ async def test_state_is_kept_or_lost_as_on_this_machine(contained: Session) -> N
     await contained.put("file.bin", bytes(range(256)) * 20_000)
     result = await contained.run("sum(range(10**12))", time_limit=0.5)
     assert result.error is not None
-    assert (result.error.kind, result.state) == ("timeout", "lost")
+    assert (result.error.kind, result.state) == ("timeout", "restored")
+    assert (await contained.run("kept")).value == "1"
     assert await contained.get("file.bin") == bytes(range(256)) * 20_000
     assert (await contained.run("print('x' * 3_000_000)")).dropped == 0
-    assert (await contained.run("import os; os._exit(3)")).state == "lost"
-    assert (await contained.run("1")).value == "1"
+    assert (await contained.run("import os; os._exit(3)")).state == "restored"
+    await contained.reset()
+    assert (await contained.run("kept")).error is not None
+
+
+@real
+async def test_a_container_goes_back_to_checkpoints_but_does_not_branch(contained: Session) -> None:
+    assert contained.capabilities == DockerSandbox().offer.capabilities
+    await contained.run("steps = [1]; open('steps.txt', 'w').write('1')")
+    first = await contained.checkpoint()
+    await contained.run("steps.append(2); open('steps.txt', 'a').write('2')")
+    second = await contained.checkpoint()
+    for checkpoint, steps in ((first, "[1]"), (second, "[1, 2]"), (first, "[1]")):
+        await contained.restore(checkpoint)
+        assert (await contained.run("steps")).value == steps
+        assert (await contained.run("[int(c) for c in open('steps.txt').read()]")).value == steps
+    with pytest.raises(UnsupportedError):
+        await contained.fork()
 
 
 async def _run_on(session: Session) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeact.sandbox.box import mux, streams
-from codeact.sandbox.box.ends import Descriptor, Port, Process
+from codeact.sandbox.box.ends import Descriptor, Port, Process, Socket
 from codeact.sandbox.box.mux import CONTROL, STDERR, STDOUT, WINDOW, Mux
 from codeact.sandbox.box.relay import Pipes
 from codeact.sandbox.box.streams import AFTER, ALIVE, CLOSE, DATA, OPEN, PIECE, TAKEN, Decoder, MuxError, encode
@@ -26,10 +26,13 @@ class End(Mux):
         super().__init__(stream, ports, inside=inside)
         self.came: list[socket.socket] = []
 
-    def made(self, number: int) -> Port:
+    def made(self, number: int, along: int) -> Port:
         ours, theirs = socket.socketpair()
-        self.came.append(theirs)
-        return Descriptor(ours.detach())
+        if isinstance(port := self.port(along), Socket) and along != CONTROL:
+            port.give(theirs)
+        else:
+            self.came.append(theirs)
+        return Socket(ours)
 
 
 @dataclass
@@ -77,7 +80,9 @@ def _ports(control: socket.socket, stdout: int, stderr: int) -> dict[int, Port]:
 def _worker(pair: Pair) -> tuple[socket.socket, socket.socket]:
     """A socket that the host has sent to the box: the end that the host kept, the end that came."""
     kept, given_away = socket.socketpair()
-    pair.host.open(Descriptor(given_away.detach()))
+    port = Socket(given_away)
+    number = pair.host.open(port)
+    port.take = lambda fd: pair.host.open(Socket(socket.socket(fileno=fd)), number)
     pair.settle()
     return kept, pair.box.came.pop()
 
@@ -109,6 +114,38 @@ def test_a_socket_crosses_and_ends_at_both_ends(pair: Pair) -> None:
     pair.settle()
     assert second.recv(100) == b""
     second.close()
+
+
+def test_a_socket_travels_along_another_with_the_bytes_that_it_was_sent_with(pair: Pair) -> None:
+    kept, came = _worker(pair)
+    ours, theirs = socket.socketpair()
+    kept.send(b"before")
+    socket.send_fds(kept, [b"copy yourself"], [theirs.fileno()])
+    theirs.close()
+    pair.settle()
+    data, (fd,), _, _ = socket.recv_fds(came, 100, 4)
+    copy = socket.socket(fileno=fd)
+    assert (data + came.recv(100) if data == b"before" else data) == b"beforecopy yourself"
+    ours.send(b"are you there")
+    copy.send(b"yes")
+    pair.settle()
+    assert (copy.recv(100), ours.recv(100)) == (b"are you there", b"yes")
+    copy.close()
+    pair.settle()
+    assert ours.recv(100) == b""
+    for sock in (kept, came, ours):
+        sock.close()
+
+
+def test_what_comes_from_a_worker_brings_no_descriptors(pair: Pair) -> None:
+    kept, came = _worker(pair)
+    before = len(os.listdir("/proc/self/fd"))
+    socket.send_fds(came, [b"take this"], [0, 1, 2])
+    pair.settle()
+    assert socket.recv_fds(kept, 100, 4)[:2] == (b"take this", [])
+    assert len(os.listdir("/proc/self/fd")) == before
+    for sock in (kept, came):
+        sock.close()
 
 
 def test_a_process_takes_signals_and_its_end_is_told(pair: Pair) -> None:

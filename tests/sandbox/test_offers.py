@@ -70,8 +70,8 @@ def test_all_that_is_missing_is_named_with_what_there_is() -> None:
         offers.check(SubprocessSandbox(), limits=Limits(inodes=99), network=POLICIES["allow"], needs=["fork", "files"])
     assert str(refusal.value) == (
         "the sandbox 'subprocess', at its level 'process', cannot keep the limit inodes=99 (it keeps: cpu_time, "
-        "memory, open_files, output, tool_calls, total_memory, workspace); nor keep network='allow:example.org' (it has: "
-        "open); nor do 'fork' (it can: checkpoint, files, interrupt). Leave that out, or take the sandbox 'local'"
+        "memory, open_files, output, tool_calls, total_memory, workspace); nor keep network='allow:example.org' (it "
+        "has: open); nor do 'fork' (it can: checkpoint, files, interrupt). Leave that out, or take the sandbox 'local'"
     )
     with pytest.raises(UsageError, match="no network policy 'closed'"):
         offers.check(SubprocessSandbox(), network="closed")  # pyright: ignore[reportArgumentType]

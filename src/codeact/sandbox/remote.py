@@ -7,7 +7,6 @@ first, so a place needs an interpreter and its packages, and nothing of ours.
 
 from __future__ import annotations
 
-import array
 import contextlib
 import io
 import json
@@ -15,8 +14,9 @@ import socket
 import threading
 import time
 import zipfile
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ import anyio.to_thread
 
 from codeact.errors import SandboxError
 from codeact.sandbox.box import mux
-from codeact.sandbox.box.ends import Descriptor, Port
+from codeact.sandbox.box.ends import Descriptor, Port, Socket
 from codeact.sandbox.launch import versions
 from codeact.sandbox.output import Pipe, open_pipe
 from codeact.sandbox.wire import Wire, WireClosedError
@@ -52,7 +52,6 @@ remote.main(options)
 """
 BOX = Path(__file__).parent / "box"
 _ALIVE = 5.0  # seconds from one sign of life to the next
-_MAX_FDS = 8
 _START = 120.0  # seconds; importing the data stack on a slow disk
 _LEAVE = 10.0  # seconds for the thread to end
 
@@ -103,7 +102,7 @@ def _ends(kept: contextlib.ExitStack, stream: Stream) -> tuple[Wire, tuple[Pipe,
         wire = Wire(ours, descriptors=True)
         kept.callback(wire.close)
         (out, stdout), (err, stderr) = open_pipe(given, kept), open_pipe(given, kept)
-        carrier = _Carrier(stream, _Control(theirs), Descriptor(stdout), Descriptor(stderr))
+        carrier = _Carrier(stream, theirs, Descriptor(stdout), Descriptor(stderr))
         given.pop_all()
     return wire, (out, err), carrier
 
@@ -141,7 +140,7 @@ def _carry(carrier: _Carrier) -> None:
     told = time.monotonic()
     try:
         with contextlib.suppress(mux.MuxError):
-            while not carrier.closed and not carrier.control.left:
+            while not carrier.closed and not carrier.over(mux.CONTROL):
                 carrier.turn(_ALIVE)
                 if time.monotonic() - told >= _ALIVE:
                     carrier.say_alive()
@@ -151,61 +150,19 @@ def _carry(carrier: _Carrier) -> None:
 
 
 class _Carrier(mux.Mux):
-    def __init__(self, stream: Stream, control: _Control, stdout: Port, stderr: Port) -> None:
-        super().__init__(stream, {mux.CONTROL: control, mux.STDOUT: stdout, mux.STDERR: stderr}, inside=False)
-        self.control = control
-        control.open = self.open
+    def __init__(self, stream: Stream, control: socket.socket, stdout: Port, stderr: Port) -> None:
+        self._control = Socket(control, partial(self.carry, mux.CONTROL))
+        super().__init__(stream, {mux.CONTROL: self._control, mux.STDOUT: stdout, mux.STDERR: stderr}, inside=False)
 
-    def made(self, number: int) -> Port:
+    def carry(self, along: int, fd: int) -> None:
+        """A socket that the session has sent along the lane `along`."""
+        port = Socket(socket.socket(fileno=fd))
+        port.take = partial(self.carry, self.open(port, along))
+
+    def made(self, number: int, along: int) -> Port:
         """A process of the box. The session gets a socket for its handle, which ends when the process ends."""
+        if along != mux.CONTROL:
+            raise mux.MuxError(f"a process came along lane {along}")
         ours, theirs = socket.socketpair()
-        self.control.given.append(theirs)
+        self._control.give(theirs)
         return Descriptor(ours.detach())
-
-
-class _Control:
-    """The carrier's end of the control socket, with the descriptors that travel along it."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self.left = False  # the session has closed its end
-        self.given: list[socket.socket] = []  # go to the session with the next bytes
-        self.open: Callable[[Port], None] = lambda port: port.close()
-        self._socket = sock
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def read(self, most: int) -> bytes | None:
-        try:
-            data, ancillary, _, _ = self._socket.recvmsg(most, socket.CMSG_SPACE(_MAX_FDS * 4), socket.MSG_CMSG_CLOEXEC)
-        except BlockingIOError:
-            return None
-        except OSError:
-            data, ancillary = b"", []
-        for _, _, payload in ancillary:
-            for fd in memoryview(payload).cast("i"):
-                self.open(Descriptor(fd))
-        self.left = not data
-        return data
-
-    def write(self, data: bytes) -> int:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sock.fileno() for sock in self.given]))]
-        try:
-            count = self._socket.sendmsg([data], rights if self.given else [])
-        except BlockingIOError:
-            return 0
-        self._forget()
-        return count
-
-    def ready(self) -> int:
-        return 0
-
-    def close(self) -> None:
-        self._forget()
-        self._socket.close()
-
-    def _forget(self) -> None:
-        for sock in self.given:
-            sock.close()
-        self.given.clear()

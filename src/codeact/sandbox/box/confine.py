@@ -17,6 +17,7 @@ import os
 import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +32,7 @@ __all__ = ["USER_ID", "Allowance", "Confinement", "Layer"]
 NAMESPACES = linux.NEWUSER | linux.NEWNS | linux.NEWPID | linux.NEWIPC | linux.NEWUTS
 # The rule is for the folder that files are mounted on and not for a mount: so it is good for those of a branch too.
 _WRITABLE = (HOME, "/dev/pts")
+ELSEWHERE = (*_WRITABLE, "/tmp", "/dev/shm")  # noqa: S108 (in a box of somebody else's they do not lie below HOME)
 # What a session's init needs to give branches their files. A worker keeps the right to change its root, because a
 # branch of it moves into the root made for it; it can't make mounts, and programs it starts have no capabilities.
 OF_INIT = (
@@ -131,6 +133,7 @@ class Confinement:
     isolated: bool  # False for the plain form: only what protects from accidents
     proc: Proc = MOUNTED
     keeps: Sequence[int] = OF_WORKER  # capabilities; a box that somebody else has made has none to keep
+    writable: Sequence[str] = _WRITABLE
 
     def close(self) -> list[Layer]:
         linux.set_dumpable(True)  # its own /proc files belong to it again; pid 1's do not
@@ -145,7 +148,7 @@ class Confinement:
         linux.set_no_new_privileges()
         if self.isolated:
             linux.drop_capabilities(keep=self.keeps)
-            layers += [tried("landlock", _landlock), tried("seccomp", _seccomp)]
+            layers += [tried("landlock", partial(_landlock, self.writable)), tried("seccomp", _seccomp)]
         return layers
 
 
@@ -176,7 +179,7 @@ def prepare() -> None:
     """For the server: make what can be made once, and take the first, slow steps through the libraries."""
     syscalls.program()
     with contextlib.suppress(OSError):  # a kernel without it; `_landlock` reports that
-        _rules().close()
+        _rules(_WRITABLE).close()
 
 
 def tried(name: str, close: Callable[[], str]) -> Layer:
@@ -187,23 +190,23 @@ def tried(name: str, close: Callable[[], str]) -> Layer:
         return Layer(name, False, str(error))
 
 
-def _landlock() -> str:
+def _landlock(writable: Sequence[str]) -> str:
     """Writing only below the session's own folders, signals and abstract sockets only within the worker's own kin.
 
     Reading is for the private root to limit. TCP rules are left alone: they would stop the session's own loopback.
     """
-    with _rules() as rules:
+    with _rules(writable) as rules:
         rules.restrict()
         scoped = ", scoped signals" if rules.scoped else ""
         return f"ABI {rules.abi_version}: writing only in the session's own folders{scoped}"
 
 
-def _rules() -> landlock.Ruleset:
+def _rules(writable: Sequence[str]) -> landlock.Ruleset:
     reading = landlock.AccessFS.EXECUTE | landlock.AccessFS.READ_FILE | landlock.AccessFS.READ_DIR
     writing = landlock.fs_for_abi(landlock.abi_version()) & ~reading
     scopes = landlock.Scope.SIGNAL | landlock.Scope.ABSTRACT_UNIX_SOCKET
     rules = landlock.Ruleset(handled_fs=writing, handled_net=landlock.AccessNet.NONE, scoped=scopes)
-    for path in _WRITABLE:
+    for path in filter(os.path.exists, writable):
         rules.allow_path(path, writing)
     for path in filter(os.path.exists, _DEVICES):
         rules.allow_path(path, landlock.AccessFS.WRITE_FILE | landlock.AccessFS.TRUNCATE | landlock.AccessFS.IOCTL_DEV)

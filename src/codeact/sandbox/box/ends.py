@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import fcntl
 import os
 import signal
+import socket
 import struct
 import termios
+from collections.abc import Callable
 from typing import Protocol
+
+_MAX_FDS = 8  # descriptors that one message may carry
 
 
 class Port(Protocol):
@@ -60,6 +65,54 @@ class Descriptor:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+class Socket(Descriptor):
+    """A socket, along which descriptors travel: those that are given go with the next bytes."""
+
+    def __init__(self, sock: socket.socket, take: Callable[[int], object] | None = None) -> None:
+        """`take` owns the descriptors that come; without it the kernel closes them."""
+        super().__init__(sock.fileno())
+        self.take = take
+        self._socket = sock
+        self._given: list[socket.socket] = []
+
+    def give(self, sock: socket.socket) -> None:
+        self._given.append(sock)
+
+    def read(self, most: int) -> bytes | None:
+        if self.take is None:
+            return super().read(most)
+        try:
+            data, ancillary, _, _ = self._socket.recvmsg(most, socket.CMSG_SPACE(_MAX_FDS * 4), socket.MSG_CMSG_CLOEXEC)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+        for _, _, payload in ancillary:
+            for fd in memoryview(payload).cast("i"):
+                self.take(fd)
+        return data
+
+    def write(self, data: bytes) -> int:
+        if not self._given:
+            return super().write(data)
+        fds = array.array("i", [sock.fileno() for sock in self._given])
+        try:
+            count = self._socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        except BlockingIOError:
+            return 0
+        self._forget()
+        return count
+
+    def close(self) -> None:
+        self._forget()
+        self._socket.close()
+
+    def _forget(self) -> None:
+        for sock in self._given:
+            sock.close()
+        self._given.clear()
 
 
 class Process:

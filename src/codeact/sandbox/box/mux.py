@@ -7,7 +7,7 @@ end. So the host and the box run the same code as on one machine.
 
     lane 0        the control socket
     lanes 1, 2    standard output and error of all workers
-    even numbers  sockets, opened by the host: a worker's
+    even numbers  sockets, opened by the host: a worker's, or a copy's, whose descriptor goes along its original's lane
     odd numbers   processes, opened by the box: bytes are signals, the end of the lane is the end of the process
 
 Two promises of descriptors on one machine are kept. *Room*: a lane nobody reads holds up no other; each may have
@@ -79,15 +79,28 @@ class Mux:
         self._own, self._other = (_FIRST, _FIRST + 1) if inside else (_FIRST + 1, _FIRST)
         self._lanes = {number: _Lane(number, port, {}) for number, port in ports.items()}
 
-    def open(self, port: Port) -> None:
-        """A new lane from here, which the other end learns of before all that is sent after."""
+    def open(self, port: Port, along: int = CONTROL) -> int:
+        """A new lane from here, which the other end learns of before all that is sent after; its number. `along`: the
+        lane along which its descriptor travels.
+        """
         number, self._own = self._own, self._own + 2
         self._lanes[number] = _Lane(number, port, self._counted(self._before(number)))
-        self._unsent += encode(OPEN, number)
+        self._unsent += encode(OPEN, number, size=along)
+        return number
 
-    def made(self, number: int) -> Port:
+    def made(self, number: int, along: int) -> Port:
         """The near end of a lane that the other end has opened. Raises MuxError where it may not."""
-        raise MuxError(f"lane {number} was opened, which is not for this end to take")
+        raise MuxError(f"lane {number} was opened along {along}, which is not for this end to take")
+
+    def port(self, number: int) -> Port | None:
+        """The near end of a lane; None when it has been closed."""
+        lane = self._lanes.get(number)
+        return lane and lane.port
+
+    def over(self, number: int) -> bool:
+        """Whether the near end of a lane has nothing more to say."""
+        lane = self._lanes.get(number)
+        return lane is None or lane.ended
 
     def say(self, data: bytes) -> None:
         """Bytes that go out as they are, before the first message."""
@@ -214,7 +227,7 @@ class Mux:
         if message.kind == ALIVE:
             return
         if message.kind == OPEN:
-            self._take_open(message.lane)
+            self._take_open(message.lane, message.size)
             return
         lane = self._lanes.get(message.lane)
         if lane is None:
@@ -232,10 +245,10 @@ class Mux:
         else:
             _wait(lane, {other.number: other.arrived for other in self._before(lane.number)})
 
-    def _take_open(self, number: int) -> None:
+    def _take_open(self, number: int, along: int) -> None:
         if number != self._other or len(self._lanes) >= _MAX_LANES:
             raise MuxError(f"lane {number} was opened; there are {len(self._lanes)}, and the next is {self._other}")
-        port = self.made(number)
+        port = self.made(number, along)
         self._other += 2
         self._lanes[number] = _Lane(number, port, self._counted(self._before(number)))
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from . import frames, mux
 from .channel import ChannelClosedError
-from .ends import Descriptor, Port, Process
+from .ends import Descriptor, Port, Process, Socket
 from .frames import Frame
 
 _PATIENCE = 120.0  # seconds without a word from the host, which says every few that it is alive
@@ -106,10 +106,15 @@ class _Inside(mux.Mux):
         super().__init__(stream, ports, inside=inside)
         self.made_sockets = []
 
-    def made(self, number: int) -> Port:
+    def made(self, number: int, along: int) -> Port:
         ours, theirs = socket.socketpair()
-        self.made_sockets.append(theirs.detach())
-        return Descriptor(ours.detach())
+        if along == mux.CONTROL:
+            self.made_sockets.append(theirs.detach())
+        elif isinstance(worker := self.port(along), Socket):
+            worker.give(theirs)
+        else:  # it has ended meanwhile
+            theirs.close()
+        return Socket(ours)
 
 
 class _Control:

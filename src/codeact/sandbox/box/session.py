@@ -111,7 +111,7 @@ def _confinement(terms: Terms) -> Closes:
         return filtered.Filtered(allowance=terms.allowance, ground=terms.ground)
     if terms.workspace is None:
         return Confinement(allowance=terms.allowance, isolated=True, proc=terms.proc)
-    return Confinement(allowance=terms.allowance, isolated=bool(terms.around), keeps=())
+    return Confinement(allowance=terms.allowance, isolated=bool(terms.around), keeps=(), writable=confine.ELSEWHERE)
 
 
 class _Session:

@@ -2,7 +2,7 @@
 
     1 byte    what it is
     4 bytes   the number of its lane, big-endian
-    4 bytes   a number: the length of the data that follow, or how many bytes were taken
+    4 bytes   a number: the length of the data that follow, how many bytes were taken, or of another lane
 
 The decoder believes nothing: a piece is capped before it is kept, and what is not exactly this raises `MuxError`.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 DATA = 1  # `size` bytes of a lane
 TAKEN = 2  # so many bytes of the lane have arrived where they belong: there is room for as many more
-OPEN = 3  # a lane of the sender's making
+OPEN = 3  # a lane of the sender's making; the number is that of the lane along which its descriptor travels
 CLOSE = 4  # nothing more will come on this lane
 AFTER = 5  # what comes next on this lane comes after all that the lanes it waits for have said so far
 ALIVE = 6  # says just that

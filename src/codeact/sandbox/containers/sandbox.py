@@ -14,7 +14,7 @@ import anyio
 
 from codeact.errors import IsolationError
 from codeact.sandbox import isolation, offers
-from codeact.sandbox.base import Limits, NetworkPolicy, Offer
+from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy, Offer
 from codeact.sandbox.containers import profile
 from codeact.sandbox.containers.engine import Attached, Engine, Kind, connect
 from codeact.sandbox.control import Control
@@ -33,7 +33,8 @@ T = TypeVar("T")
 class DockerSandbox:
     """`host`: the engine's socket, such as `unix:///run/user/1000/podman/podman.sock`; by default where Docker and
     Podman listen. `image`: built from the Containerfile beside this file. `runtime`: another one of the engine's, such
-    as gVisor's `runsc`. `require`: the weakest isolation that is accepted.
+    as gVisor's `runsc`. `require`: the weakest isolation that is accepted. `checkpoints`: what sessions keep of their
+    past by themselves.
     """
 
     kind: Kind = "docker"
@@ -47,11 +48,13 @@ class DockerSandbox:
         preload: Sequence[str] = PRELOAD,
         runtime: str | None = None,
         require: Level = "container",
+        checkpoints: Checkpoints = "standby",
     ) -> None:
         isolation.check_level(require)
         self._host, self._image, self._python, self._runtime = host, image, python, runtime
         self._preload = list(preload)
         self._require: Level = require
+        self._checkpoints: Checkpoints = checkpoints
 
     @property
     def name(self) -> str:
@@ -63,6 +66,7 @@ class DockerSandbox:
         return Offer(
             isolation="container",
             networks=frozenset(["none", "open"]),
+            capabilities=frozenset(["files", "interrupt", "checkpoint"]),
             limits=offers.LIMITS - {"cpu_time", "inodes"},
         )
 
@@ -99,7 +103,7 @@ class DockerSandbox:
                 pipes=box.pipes,
                 tools=tools,
                 meter=Elsewhere(limits),
-                checkpoints="none",  # a copy's socket cannot be passed through the stream
+                checkpoints=self._checkpoints,
             )
             stack.callback(session.close)
             around = profile.layers(await engine.inspect(container), engine.name, terms)
