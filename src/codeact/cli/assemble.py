@@ -24,12 +24,13 @@ from codeact.cli.artifacts import check_readable
 from codeact.cli.escape import harmless
 from codeact.cli.limits import parse_limits
 from codeact.cli.options import AgentOptions
+from codeact.cli.places import sandbox_named
 from codeact.cli.pulling import ensure_weights
 from codeact.errors import UsageError
 from codeact.models import Model, choose_default, open_model, options_from_env
 from codeact.models.metering import Prices
 from codeact.models.store import Store, default_root
-from codeact.sandbox import Ask, offers, sandbox
+from codeact.sandbox import Ask, offers
 from codeact.sandbox.base import Limits, Sandbox
 from codeact.sandbox.network import network_policy
 from codeact.tools import FunctionTool
@@ -159,23 +160,14 @@ def parse_prices(text: str) -> Prices:
 
 def _place(options: AgentOptions, notices: Console) -> Sandbox:
     network_policy(options.network)
-    given: dict[str, Any] = {"require": options.require} if options.require else {}
+    given: dict[str, Any] = {"require": options.require}
     if options.package:
-        given["packages"] = options.package
-        given["progress"] = partial(_tell, notices)
-    return sandbox(options.sandbox, **given)
+        given |= {"packages": options.package, "progress": partial(_tell, notices)}
+    return sandbox_named(options.sandbox, options.sandbox_option, **given)
 
 
 def _tell(notices: Console, line: str) -> None:
     notices.print(Text(harmless(line), style="dim"))
-
-
-def sandbox_named(name: str, require: str | None = None) -> Sandbox:
-    """A sandbox by its name. Raises `UsageError` for one that there is not."""
-    options = {"require": require} if require else {}
-    if name in ("docker", "podman") and (host := os.environ.get("DOCKER_HOST")):
-        options["host"] = host
-    return sandbox(name, **options)
 
 
 def load_tools(place: str) -> Sequence[FunctionTool[..., Any]]:

@@ -17,10 +17,11 @@ from codeact.actions.observation import observe
 from codeact.cli import consoles, exits
 from codeact.cli.escape import harmless
 from codeact.cli.jsonlines import write_line
+from codeact.cli.places import sandbox_named
 from codeact.errors import UsageError
-from codeact.sandbox import sandbox
 from codeact.sandbox.attacks import Attack, Row, Verdict, chosen, run_attacks
 from codeact.sandbox.attacks.matrix import VERDICTS, page, summary
+from codeact.sandbox.base import Sandbox
 from codeact.types import ExecResult
 
 Form = Literal["table", "json", "markdown"]
@@ -32,24 +33,29 @@ _STYLES: Mapping[Verdict, str] = {
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     # To see what is held also where that is little; the host is watched, so nothing else should go on there.
     "local": {"require": "process", "spares": 0},
-    "subprocess": {"preload": ()},  # a process for each session, so each would import what few attacks need
+    # A process for each session, so each would import what few attacks need.
+    **{name: {"preload": ()} for name in ("subprocess", "docker", "podman")},
 }
 _LONGEST = 200  # characters of what an attempt met
 _SCREEN = 30_000  # characters that a screen shows of one action
 
 
-def attack(names: Sequence[str], only: str, form: Form) -> int:
-    """Attack each of these sandboxes; the exit code is 1 when something that must hold does not.
+def attack(names: Sequence[str], only: str, form: Form, options: Sequence[str] = ()) -> int:
+    """Attack each of these sandboxes; the exit code is 1 when something that must hold does not. `options`: of the one
+    that is attacked, as NAME=VALUE.
 
     Raises:
-        UsageError: no such sandbox, or no such attack.
+        UsageError: no such sandbox, or no such attack, or options for several sandboxes.
     """
+    if options and len(names) > 1:
+        raise UsageError(f"--sandbox-option is for one sandbox, and there are {len(names)}; attack them one by one")
     attacks = chosen(only)
     if not attacks:
         raise UsageError(f"no attack is named like {only!r}; try files, kernel or 'channel/*'")
     found = dict[str, list[Row]]()
     for name in names:
-        found[name] = _run(name, attacks, form)
+        box = sandbox_named(name, options, **_OPTIONS.get(name, {}))
+        found[name] = _run(name, box, attacks, form)
         if form == "table":
             _show(name, found[name])
     if form == "markdown":
@@ -57,7 +63,7 @@ def attack(names: Sequence[str], only: str, form: Form) -> int:
     return exits.NO_ANSWER if any(row.bad for rows in found.values() for row in rows) else exits.ANSWERED
 
 
-def _run(name: str, attacks: Sequence[Attack], form: Form) -> list[Row]:
+def _run(name: str, box: Sandbox, attacks: Sequence[Attack], form: Form) -> list[Row]:
     console = consoles.notices()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -68,7 +74,6 @@ def _run(name: str, attacks: Sequence[Attack], form: Form) -> list[Row]:
             if form == "json":
                 write_line(sys.stdout, {"sandbox": name, **asdict(row), "bad": row.bad})
 
-        box = sandbox(name, **_OPTIONS.get(name, {}))
         return anyio.run(partial(run_attacks, box, attacks, views=_VIEWS, tell=tell))
 
 

@@ -43,6 +43,7 @@ EXTRAS = {
     "local": (("xllamacpp",), "the embedded model"),
     "anthropic": (("anthropic",), "Anthropic's models"),
     "mcp": (("mcp",), "tools of MCP servers"),
+    "docker": (("docker",), "sandboxes in containers"),
     "data": (("numpy", "pandas", "matplotlib", "scikit-learn"), "data work in the box"),
 }
 
@@ -64,6 +65,10 @@ def doctor(
     sandbox: Annotated[
         list[str] | None, option(metavar="NAME", help="With --attack: what is attacked, default local; repeatable.")
     ] = None,
+    sandbox_option: Annotated[
+        list[str] | None,
+        option(metavar="NAME=VALUE", help="With --attack: an option of the one sandbox that is attacked; repeatable."),
+    ] = None,
     only: Annotated[str, option(metavar="PATTERN", help="With --attack: part of an attack's name, or a pattern.")] = "",
     markdown: Annotated[bool, option("--markdown", help="With --attack: print the page docs/attacks.md.")] = False,
 ) -> int:
@@ -72,7 +77,8 @@ def doctor(
     The exit code is 1 when `codeact run` would not work, or when an attack got through that must not.
     """
     if attack:
-        return attacking.attack(sandbox or ["local"], only, "json" if json else "markdown" if markdown else "table")
+        form = "json" if json else "markdown" if markdown else "table"
+        return attacking.attack(sandbox or ["local"], only, form, sandbox_option or [])
     findings = [*examine()]
     if json:
         for finding in findings:

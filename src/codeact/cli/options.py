@@ -66,7 +66,10 @@ class AgentOptions:
     mcp: Annotated[
         list[str], _acting(metavar="COMMAND|URL", help="MCP server whose tools the agent gets; repeatable.")
     ] = field(default_factory=list[str])
-    sandbox: Annotated[str, _acting(metavar="NAME", help="Where the code runs: local, subprocess, …")] = "local"
+    sandbox: Annotated[str, _acting(metavar="NAME", help="Where the code runs: local, docker, …")] = "local"
+    sandbox_option: Annotated[
+        list[str], _acting(metavar="NAME=VALUE", help="An option of that sandbox, as in image=my-box; repeatable.")
+    ] = field(default_factory=list[str])
     require: Annotated[
         str | None, _acting(metavar="LEVEL", help="Refuse to run code that is isolated less strongly than this.")
     ] = None

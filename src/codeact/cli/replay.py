@@ -15,10 +15,10 @@ from rich.text import Text
 from codeact.agent.replay import replay as run_again
 from codeact.cli import consoles, exits
 from codeact.cli.artifacts import digest
-from codeact.cli.assemble import sandbox_named
 from codeact.cli.escape import harmless
 from codeact.cli.interrupts import interruptible
 from codeact.cli.options import option
+from codeact.cli.places import sandbox_named
 from codeact.cli.records import RecordFile, conversation_of, read_records
 from codeact.cli.screen import Screen
 from codeact.errors import UsageError
@@ -37,6 +37,9 @@ def replay(
         option("--file", "-f", metavar="PATH", help="A file the run was given; default: where it was then."),
     ] = [],  # noqa: B006 -- typer copies it
     sandbox: Annotated[str, option(metavar="NAME", help="Where the code runs.")] = "local",
+    sandbox_option: Annotated[
+        list[str], option(metavar="NAME=VALUE", help="An option of that sandbox; repeatable.")
+    ] = [],  # noqa: B006 -- typer copies it
     require: Annotated[
         str | None, option(metavar="LEVEL", help="Refuse to run code that is isolated less strongly than this.")
     ] = None,
@@ -49,7 +52,7 @@ def replay(
     talk = conversation_of([trajectory, *later], trajectory.id)
     screen = Screen.on(consoles.output())
     files = find_inputs(trajectory, inputs, file.parent, screen)
-    return anyio.run(_replay, Job(talk, files, sandbox_named(sandbox, require), screen))
+    return anyio.run(_replay, Job(talk, files, sandbox_named(sandbox, sandbox_option, require=require), screen))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,49 @@
+"""From the options of a command to a sandbox; the one place that knows which environment variables name one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from codeact.errors import UsageError
+from codeact.sandbox import sandbox
+from codeact.sandbox.base import Sandbox
+
+# Option of a sandbox to the variables that its own tools read, the first that is set being taken.
+_VARIABLES: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "docker": {"host": ["DOCKER_HOST"]},
+    "podman": {"host": ["CONTAINER_HOST", "DOCKER_HOST"]},
+}
+
+
+def sandbox_named(name: str, given: Sequence[str] = (), **options: Any) -> Sandbox:
+    """A sandbox with its options: those from the environment, then `options` that are not None, then those `given` as
+    NAME=VALUE.
+
+    Raises:
+        UsageError: there is no such sandbox, or it has no such option.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    known = {option: value for option, value in options.items() if value is not None}
+    return sandbox(name, **{**_from_environment(name), **known, **dict(map(_option, given))})
+
+
+def _from_environment(name: str) -> dict[str, str]:
+    first = {
+        option: next(filter(None, map(os.environ.get, variables)), None)
+        for option, variables in _VARIABLES.get(name, {}).items()
+    }
+    return {option: value for option, value in first.items() if value}
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """A value that can be read as JSON is taken as such: a number, a list; all others are text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip().isidentifier():
+        raise UsageError(f"--sandbox-option {text!r} should be NAME=VALUE, as in image=codeact-box")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value
