@@ -222,7 +222,7 @@ def test_the_profile_gives_nothing_away() -> None:
     assert (host["ReadonlyRootfs"], host["Privileged"], host["NetworkMode"]) == (True, False, "none")
     assert not {"Binds", "Mounts", "Devices", "VolumesFrom", "PidMode", "CapAdd"} & set(host)
     assert host["LogConfig"]["Type"] == "none"
-    assert host["Memory"] == host["MemorySwap"]
+    assert host["Memory"] == host["MemorySwap"] == LIMITS.total_memory
     assert "Runtime" not in host
     assert "0" not in body["User"].split(":")
     json.dumps(body)

@@ -22,7 +22,7 @@ from typing import Any
 
 from codeact.sandbox.attacks import procfs
 
-_OWN = 2  # descriptors of the host that come and go: the sockets of standbys
+_OWN = 4  # descriptors of the host that come and go: the sockets of standbys; two for each in another place
 _PEAK = 1 << 30  # bytes by which an attack may make the host's memory grow while it runs
 _CLOCK = 30.0  # seconds that the host's clock may have been moved
 _SHARED = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 (where marks of an attack must not turn up)

@@ -18,7 +18,6 @@ from codeact.sandbox.launch import environment
 from codeact.sandbox.remote import BOOT
 
 LABEL = "io.codeact.session"
-_OWN = 256 * MiB  # bytes for the interpreter, its libraries and the first process
 _MORE_PROCESSES = 16  # the first process and the engine's own, for a moment
 _ROOT_HAS = range(0x7000_0000, 0x7100_0000)  # far above what systems hand out
 _OTHERS_HAVE = range(20_000, 60_000)  # of the 65,536 that a rootless engine maps
@@ -57,7 +56,6 @@ def body(terms: Terms) -> dict[str, Any]:
 
 def _host(terms: Terms) -> dict[str, Any]:
     limits = terms.limits
-    memory = limits.memory + limits.workspace + _OWN  # files in memory count too
     room = f"rw,exec,nosuid,nodev,mode=1777,size={limits.workspace}"
     return {
         "ReadonlyRootfs": True,
@@ -68,8 +66,8 @@ def _host(terms: Terms) -> dict[str, Any]:
         "Privileged": False,
         "NetworkMode": "none" if terms.network == "none" else "bridge",
         "IpcMode": "private",
-        "Memory": memory,
-        "MemorySwap": memory,  # the sum of both: so, no swap
+        "Memory": limits.total_memory,  # files in memory count too, and the first process
+        "MemorySwap": limits.total_memory,  # the sum of both: so, no swap
         "PidsLimit": limits.processes + _MORE_PROCESSES,
         "Ulimits": [
             {"Name": "nofile", "Soft": limits.open_files, "Hard": limits.open_files},
