@@ -43,6 +43,7 @@ def podman(folder: Path) -> Iterator[str]:
         stdout=log,
         stderr=log,
         env=environment,
+        cwd=folder,  # conmon leaves a file where it stands when a container runs out of memory
         start_new_session=True,
     )
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -219,6 +221,31 @@ def test_output_of_before_holds_up_no_worker_that_came_later(pair: Pair) -> None
     pair.settle()
     assert kept.recv(100) == b"ready"
     for sock in (kept, came):
+        sock.close()
+
+
+def test_the_end_of_a_process_is_told_though_nobody_reads_what_it_said(pair: Pair) -> None:
+    kept, came = _worker(pair)
+    child = os.fork()
+    if child == 0:
+        select.select([], [], [])
+    pair.box.open(Process(os.pidfd_open(child)))
+    came.setblocking(False)
+    for _ in range(40):
+        with contextlib.suppress(BlockingIOError):
+            came.send(bytes(PIECE))
+        pair.settle()
+    handle = pair.host.came.pop()
+    handle.setblocking(False)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    ended, deadline = False, time.monotonic() + 30
+    while not ended:
+        assert time.monotonic() < deadline
+        pair.settle()
+        with contextlib.suppress(BlockingIOError):
+            ended = handle.recv(1) == b""
+    for sock in (kept, came, handle):
         sock.close()
 
 

@@ -52,6 +52,7 @@ remote.main(options)
 """
 BOX = Path(__file__).parent / "box"
 _ALIVE = 5.0  # seconds from one sign of life to the next
+_LOOK = 1.0  # seconds after which is looked for what has waited long enough
 _START = 120.0  # seconds; importing the data stack on a slow disk
 _LEAVE = 10.0  # seconds for the thread to end
 
@@ -141,7 +142,7 @@ def _carry(carrier: _Carrier) -> None:
     try:
         with contextlib.suppress(mux.MuxError):
             while not carrier.closed and not carrier.over(mux.CONTROL):
-                carrier.turn(_ALIVE)
+                carrier.turn(_LOOK)
                 if time.monotonic() - told >= _ALIVE:
                     carrier.say_alive()
                     told = time.monotonic()

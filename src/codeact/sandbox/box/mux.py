@@ -12,14 +12,17 @@ end. So the host and the box run the same code as on one machine.
 
 Two promises of descriptors on one machine are kept. *Room*: a lane nobody reads holds up no other; each may have
 `WINDOW` bytes under way and no more. *Order*: what a worker printed before it sent a frame is in the pipes before the
-frame is in the socket, and all that it said is there before its end is known.
+frame is in the socket, and all that it said is there before its end is known, unless nobody has read it for a second:
+a host that has stopped listening to a worker still has to learn that it is dead.
 
 The two ends do not trust each other: what breaks the rules raises `MuxError`.
 """
 
 from __future__ import annotations
 
+import math
 import select
+import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Protocol
@@ -33,6 +36,8 @@ _FIRST = 3  # number of a lane that is opened later
 _MAX_LANES = 256
 _MAX_WAITING = 100_000  # pieces of one lane that wait for their turn
 _MAX_UNSENT = 4 * WINDOW  # bytes for the stream; above it, nothing is read that would add to them
+
+_UNREAD = 1.0  # seconds after which the end of a process waits no longer for what nobody reads
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
@@ -65,6 +70,7 @@ class _Lane:
         self.held: tuple[bytes, Marks] | None = None  # read, but other lanes come first; b"" for the end
         self.ended = False  # the near end has nothing more to say
         self.arrived = self.written = self.untold = 0  # bytes, stream to near end; written ones it was not told of
+        self.full_since = math.inf  # the moment from which the near end, or the other end, has taken nothing
         self.waiting = deque[bytearray | Marks | None]()  # pieces, what must come before them, and None for the end
 
 
@@ -188,7 +194,10 @@ class Mux:
         if lane.held is None:
             return False
         data, marks = lane.held
-        if any(n in self._lanes and self._lanes[n].sent < mark for n, mark in marks.items()):
+        if any(
+            n in self._lanes and self._lanes[n].sent < mark and not _unread(self._lanes[n], lane)
+            for n, mark in marks.items()
+        ):
             return False
         lane.held = None
         if marks:
@@ -196,6 +205,8 @@ class Mux:
         self._unsent += encode(DATA, lane.number, data=data) if data else encode(CLOSE, lane.number)
         lane.sent += len(data)
         lane.room -= len(data)
+        if lane.room <= 0:
+            lane.full_since = time.monotonic()
         return True
 
     def _transmit(self) -> None:
@@ -238,6 +249,7 @@ class Mux:
             self._take_data(lane, message.data)
         elif message.kind == TAKEN:
             lane.room += message.size
+            lane.full_since = math.inf
             if lane.room > WINDOW:
                 raise MuxError("more was taken than was sent")
         elif message.kind == CLOSE:
@@ -270,13 +282,20 @@ class Mux:
                 self._end(lane)
                 return True
             if isinstance(piece, dict):
-                if any(n in self._lanes and self._lanes[n].written < mark for n, mark in piece.items()):
+                if any(self._is_due(n, mark, lane) for n, mark in piece.items()):
                     return moved
                 lane.waiting.popleft()
             elif not self._write(lane, piece):
                 return moved
             moved = True
         return moved
+
+    def _is_due(self, number: int, mark: int, waits: _Lane) -> bool:
+        """Whether so much of a lane has still to be written before `waits` may go on."""
+        lane = self._lanes.get(number)
+        if lane is None or lane.written >= mark:
+            return False
+        return not _unread(lane, waits)
 
     def _write(self, lane: _Lane, piece: bytearray) -> bool:
         try:
@@ -285,7 +304,9 @@ class Mux:
             self._end(lane)
             return False
         if count == 0:
+            lane.full_since = min(lane.full_since, time.monotonic())
             return False
+        lane.full_since = math.inf
         del piece[:count]
         if not piece:
             lane.waiting.popleft()
@@ -310,6 +331,12 @@ class Mux:
         if number % 2 == 0:
             return first
         return first + [lane for n, lane in self._lanes.items() if n >= _FIRST and n % 2 == 0]
+
+
+def _unread(lane: _Lane, waits: _Lane) -> bool:
+    """Whether `waits`, the lane of a process, has waited long enough for somebody to read `lane`."""
+    of_process = waits.number >= _FIRST and waits.number % 2 == 1
+    return of_process and time.monotonic() - lane.full_since > _UNREAD
 
 
 def _wait(lane: _Lane, piece: bytearray | Marks | None) -> None:

@@ -17,7 +17,7 @@ from .ends import Descriptor, Port, Process, Socket
 from .frames import Frame
 
 _PATIENCE = 120.0  # seconds without a word from the host, which says every few that it is alive
-_LOOK = 5.0  # seconds
+_LOOK = 1.0  # seconds after which is looked for what has waited long enough
 
 
 class Pipes:
