@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import anyio
@@ -279,7 +279,8 @@ async def test_a_tool_that_hangs_or_returns_what_cannot_cross_is_an_error_in_the
 async def test_events_come_in_order_and_the_last_is_finished() -> None:
     events: list[Event] = []
     await agent(code("print('hi')"), "done").run("do it", emit=events.append)
-    kinds = [type(event) for event in events if not isinstance(event, TextDelta)]
+    # Output comes in as many chunks as it happens to be flushed in.
+    kinds = [kind for kind, _ in groupby(type(event) for event in events if not isinstance(event, TextDelta))]
     assert kinds == [
         *[TurnStarted, ReplyParsed, ActionStarted, OutputChunk, ActionFinished, Observed],
         *[TurnStarted, ReplyParsed, Answered, Finished],
