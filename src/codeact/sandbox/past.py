@@ -98,7 +98,7 @@ class Past:
 
     async def add(self, worker: Worker, after: int, most: int = _MOST) -> Checkpoint:
         """Raises `UnsupportedError` for a state that can't be copied; `TransferError` when there is no room."""
-        copy = await copy_of(worker.wire, after)
+        copy = await copy_of(worker.wire, after, noted=True)
         try:
             files, left_out = await self._control.keep(self._branch)
         except BaseException:
@@ -166,9 +166,11 @@ class Past:
         await self._control.drop(kept.files)
 
 
-async def copy_of(wire: Wire, after: int, fds: Sequence[int] = (), *, patience: float = _FORK) -> Copy:
+async def copy_of(
+    wire: Wire, after: int, fds: Sequence[int] = (), *, patience: float = _FORK, noted: bool = False
+) -> Copy:
     """Have the worker at the other end copy itself. `fds`: of the copy's output and root, when they are others.
-    `patience`: seconds.
+    `patience`: seconds. `noted`: say what the copy lacks.
 
     Raises:
         UnsupportedError: it is in a state that can't be copied, which is named.
@@ -176,7 +178,7 @@ async def copy_of(wire: Wire, after: int, fds: Sequence[int] = (), *, patience: 
     """
     try:
         with anyio.fail_after(patience):
-            ours = await _ask_for_copy(wire, fds)
+            ours = await _ask_for_copy(wire, fds, noted=noted)
     except (WireClosedError, TimeoutError) as error:
         raise SandboxError(f"the interpreter could not be copied: {error or 'it does not listen'}") from None
     return await _answer(ours, after, patience)
@@ -201,10 +203,10 @@ async def wake(control: Control, copy: Copy) -> Worker:
     return worker
 
 
-async def _ask_for_copy(wire: Wire, fds: Sequence[int] = ()) -> Wire:
+async def _ask_for_copy(wire: Wire, fds: Sequence[int] = (), *, noted: bool = False) -> Wire:
     ours, theirs = socket.socketpair()
     try:
-        await wire.send(Frame("fork", {"fds": 1 + len(fds)}), fds=[theirs.fileno(), *fds])
+        await wire.send(Frame("fork", {"fds": 1 + len(fds), "noted": noted}), fds=[theirs.fileno(), *fds])
     except BaseException:
         ours.close()
         raise

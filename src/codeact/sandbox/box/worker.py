@@ -124,7 +124,7 @@ class _Worker:
         fd, *fds = fds
         channel = Channel(socket.socket(fileno=fd))
         try:
-            copied = self._copy(channel, fds)
+            copied = self._copy(channel, fds, noted=body["noted"])
         except (OSError, forking.ObstacleError) as error:
             channel.send(Frame("unforked", {"reason": str(error)}))
             copied = None
@@ -137,15 +137,15 @@ class _Worker:
         self.link.move_to(channel)
         self.link.send("forked", {"pid": self._pid, "notes": copied})
 
-    def _copy(self, channel: Channel, fds: list[int]) -> list[str] | None:
-        """In the copy, what differs from the original; in the original None."""
+    def _copy(self, channel: Channel, fds: list[int], *, noted: bool) -> list[str] | None:
+        """In the copy, what differs from the original, if that is to be `noted`; in the original None."""
         self._streams.settle()
         forking.check()
         runner: shell.LoopRunner = self._shell.loop_runner
         private = {*self._streams.descriptors, *runner.descriptors, *fds, channel.fileno(), self.link.fileno()}
         held = forking.descriptors(private)
         surroundings = self._surroundings or forking.Surroundings.now(held)
-        notes = forking.notes(surroundings.files, held)
+        notes = forking.notes(surroundings.files, held) if noted else []
         if forking.fork():
             return None
         try:
