@@ -220,15 +220,17 @@ async def test_what_a_thread_of_an_earlier_action_prints_is_marked(local: Sessio
     assert (result.stderr, result.late) == ("[background] error\n", "")
 
 
-async def test_what_a_thread_prints_between_actions_is_late_and_not_marked_twice(local: Session) -> None:
-    code = "def work():\n    time.sleep(0.2); print('late')\nt = threading.Thread(target=work); t.start()"
-    await local.run(f"import threading, time\n{code}")
-    late = ""
-    with anyio.fail_after(20):
-        while not late:
-            await anyio.sleep(0.3)
-            late = (await local.run("1")).late
-    assert late == "late\n"
+async def test_what_a_thread_prints_between_actions_is_late_and_not_marked(local: Session) -> None:
+    code = (
+        "import os, threading, time\ndef work():\n    while not os.path.exists('go'): time.sleep(0.01)\n"
+        "    print('late', flush=True); open('gone', 'w').close()\nthreading.Thread(target=work).start()"
+    )
+    await local.run(code)
+    await local.put("go", b"")
+    with anyio.fail_after(30):
+        while "gone" not in [file.path for file in await local.files()]:  # noqa: ASYNC110 (nothing tells)
+            await anyio.sleep(0.05)
+    assert (await local.run("1")).late == "late\n"
 
 
 async def test_the_arguments_of_the_process_are_none_of_the_agents(local: Session) -> None:
