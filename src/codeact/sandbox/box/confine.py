@@ -215,4 +215,4 @@ def _rules(writable: Sequence[str]) -> landlock.Ruleset:
 
 def _seccomp() -> str:
     linux.load_filter(syscalls.program())
-    return "a deny list of system calls"
+    return "system calls by list"
