@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,11 +18,12 @@ from codeact.actions.observation import observe
 from codeact.cli import consoles, exits
 from codeact.cli.escape import harmless
 from codeact.cli.jsonlines import write_line
-from codeact.cli.places import sandbox_named
+from codeact.cli.places import options_of
 from codeact.errors import UsageError
-from codeact.sandbox.attacks import Attack, Row, Verdict, chosen, run_attacks
+from codeact.sandbox import sandbox
+from codeact.sandbox.attacks import Attack, Row, Target, Verdict, chosen, run_in_lanes
 from codeact.sandbox.attacks.matrix import VERDICTS, page, summary
-from codeact.sandbox.base import Sandbox
+from codeact.sandbox.isolation import Level
 from codeact.types import ExecResult
 
 Form = Literal["table", "json", "markdown"]
@@ -36,6 +38,8 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     # A process for each session, so each would import what few attacks need.
     **{name: {"preload": ()} for name in ("subprocess", "docker", "podman")},
 }
+LEVELS: Sequence[Level] = ("namespace", "filter")  # of `local`, each by its name
+_LANES = 4  # most attacks at a time
 _LONGEST = 200  # characters of what an attempt met
 _SCREEN = 30_000  # characters that a screen shows of one action
 
@@ -52,10 +56,12 @@ def attack(names: Sequence[str], only: str, form: Form, options: Sequence[str] =
     attacks = chosen(only)
     if not attacks:
         raise UsageError(f"no attack is named like {only!r}; try files, kernel or 'channel/*'")
+    targets = {name: target(name, options) for name in names}
+    for each in targets.values():
+        sandbox(each.sandbox, **each.options)  # what is wrong is found out before anything is tried
     found = dict[str, list[Row]]()
     for name in names:
-        box = sandbox_named(name, options, **_OPTIONS.get(name, {}))
-        found[name] = _run(name, box, attacks, form)
+        found[name] = _run(name, targets[name], attacks, form)
         if form == "table":
             _show(name, found[name])
     if form == "markdown":
@@ -63,7 +69,7 @@ def attack(names: Sequence[str], only: str, form: Form, options: Sequence[str] =
     return exits.NO_ANSWER if any(row.bad for rows in found.values() for row in rows) else exits.ANSWERED
 
 
-def _run(name: str, box: Sandbox, attacks: Sequence[Attack], form: Form) -> list[Row]:
+def _run(name: str, target: Target, attacks: Sequence[Attack], form: Form) -> list[Row]:
     console = consoles.notices()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -74,22 +80,35 @@ def _run(name: str, box: Sandbox, attacks: Sequence[Attack], form: Form) -> list
             if form == "json":
                 write_line(sys.stdout, {"sandbox": name, **asdict(row), "bad": row.bad})
 
-        return anyio.run(partial(run_attacks, box, attacks, views=_VIEWS, tell=tell))
+        return anyio.run(partial(run_in_lanes, target, attacks, lanes=lanes(), tell=tell))
 
 
-def _prompt(result: ExecResult) -> str:
+def target(name: str, options: Sequence[str] = ()) -> Target:
+    """What is meant by the name of a sandbox, with these options, or of a level of `local`. Raises `UsageError` for an
+    option that is not NAME=VALUE.
+    """
+    views = [f"{__name__}:{view}" for view in ("prompt", "screen")]
+    if name in LEVELS:
+        by_name = {"forms": [name], "require": name, "spares": 0}
+        return Target(sandbox="local", options=options_of("local", options, **by_name), views=views)
+    return Target(sandbox=name, options=options_of(name, options, **_OPTIONS.get(name, {})), views=views)
+
+
+def lanes() -> int:
+    """How many attacks at a time: they wait more than they compute."""
+    return min(_LANES, 2 * (os.cpu_count() or 1))
+
+
+def prompt(result: ExecResult) -> str:
     """As a model sees a result."""
     return observe(result).text
 
 
-def _screen(result: ExecResult) -> str:
+def screen(result: ExecResult) -> str:
     """As a person does."""
     error = f"{result.error.name}: {result.error.message}" if result.error else ""
     text = "\n".join((result.stdout, result.stderr, result.value or "", error))
     return harmless(text[:_SCREEN]).encode("utf-8", "replace").decode()
-
-
-_VIEWS = (_prompt, _screen)
 
 
 def _show(name: str, rows: Sequence[Row]) -> None:

@@ -19,15 +19,24 @@ _VARIABLES: Mapping[str, Mapping[str, Sequence[str]]] = {
 
 
 def sandbox_named(name: str, given: Sequence[str] = (), **options: Any) -> Sandbox:
-    """A sandbox with its options: those from the environment, then `options` that are not None, then those `given` as
-    NAME=VALUE.
+    """A sandbox with the options that `options_of` gives.
 
     Raises:
         UsageError: there is no such sandbox, or it has no such option.
         MissingExtraError: it needs a package that is not installed.
     """
+    return sandbox(name, **options_of(name, given, **options))
+
+
+def options_of(name: str, given: Sequence[str] = (), **options: Any) -> dict[str, Any]:
+    """Options of a sandbox: those from the environment, then `options` that are not None, then those `given` as
+    NAME=VALUE.
+
+    Raises:
+        UsageError: one is not NAME=VALUE.
+    """
     known = {option: value for option, value in options.items() if value is not None}
-    return sandbox(name, **{**_from_environment(name), **known, **dict(map(_option, given))})
+    return {**_from_environment(name), **known, **dict(map(_option, given))}
 
 
 def _from_environment(name: str) -> dict[str, str]:

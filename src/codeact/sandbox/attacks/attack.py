@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from codeact.sandbox.base import Capability
+from codeact.sandbox.isolation import Level
 from codeact.types import ExecResult
 
 Verdict = Literal[
@@ -87,14 +88,16 @@ class Attack:
     tries: str  # in plain words, to be read after "code tries to"
     code: str
     promise: str  # the layer that promises to hold it; "host": the host's own checks, which always hold
+    else_by: str = ""  # the layer that promises it where that one is missing
     then: tuple[Step, ...] = ()  # what follows the code
     done: Literal["not held", "contained", "works"] = "not held"  # if all of it runs and no witness sees harm
     within: str = ""  # if that is "contained": the namespace that bounds it ("pid", "net", …), else the host's checks
     harm: Callable[[Seen], str] = nothing  # a witness of its own: what harm it sees, or ""
     refusals: frozenset[str] = frozenset()  # names of errors that mean "refused" beside OSError and MemoryError
-    lasting: bool = False  # leaves something in its session that would be in the way of the next attack
+    alone: bool = False  # reaches for what all sessions of a user share, so that no other attack may go on meanwhile
     safe: bool = False  # on a machine that nothing isolates it can harm only what the suite has put there
     needs: frozenset[Capability] = frozenset()
+    lacking: frozenset[Level] = frozenset()  # isolation levels that do not let this honest thing work, and say so
     packages: frozenset[str] = frozenset()
     time_limit: float = 10.0  # seconds per action
 

@@ -26,7 +26,7 @@ _NUMBERS = {  # of the calls that the C library has no function for, or checks b
         "vmsplice": 278, "move_pages": 279, "perf_event_open": 298, "fanotify_init": 300, "prlimit64": 302,
         "name_to_handle_at": 303, "open_by_handle_at": 304, "setns": 308, "process_vm_readv": 310,
         "process_vm_writev": 311, "kcmp": 312, "finit_module": 313, "sched_setattr": 314, "bpf": 321,
-        "userfaultfd": 323,
+        "userfaultfd": 323, "io_setup": 206,
     },
     "aarch64": {
         "clone": 220, "ptrace": 117, "syslog": 116, "personality": 92, "pivot_root": 41, "adjtimex": 171, "chroot": 51,
@@ -36,13 +36,13 @@ _NUMBERS = {  # of the calls that the C library has no function for, or checks b
         "unshare": 97, "vmsplice": 75, "move_pages": 239, "perf_event_open": 241, "fanotify_init": 262,
         "prlimit64": 261, "name_to_handle_at": 264, "open_by_handle_at": 265, "setns": 268, "process_vm_readv": 270,
         "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "sched_setattr": 274, "bpf": 280,
-        "userfaultfd": 282,
+        "userfaultfd": 282, "io_setup": 0,
     },
 }  # fmt: skip
 _NEW = {  # the same on every machine
     "pidfd_send_signal": 424, "io_uring_setup": 425, "open_tree": 428, "move_mount": 429, "fsopen": 430,
     "pidfd_open": 434, "clone3": 435, "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442,
-    "quotactl_fd": 443, "memfd_secret": 447, "process_mrelease": 448, "statmount": 457,
+    "quotactl_fd": 443, "memfd_secret": 447, "process_mrelease": 448, "cachestat": 451, "statmount": 457,
 }  # fmt: skip
 libc = ctypes.CDLL(None, use_errno=True)
 

@@ -61,15 +61,17 @@ class Place:
     layers: frozenset[str]  # that are active; none are known of a sandbox that does not report them
     namespaces: frozenset[str]  # that are not the host's
     isolated: bool
+    level: str = ""
 
-    def promises(self, attack: Attack) -> bool:
-        """Whether the attack must not get through here."""
-        unknown = self.isolated and not self.layers
-        return attack.promise in self.layers or attack.promise in ("host", "views") or unknown
+    def promised_by(self, attack: Attack) -> str:
+        """The layer by which the attack must not get through here; "" where none promises that."""
+        if (self.isolated and not self.layers) or attack.promise in ("host", "views"):
+            return attack.promise
+        return next((layer for layer in (attack.promise, attack.else_by) if layer in self.layers), "")
 
     def bears(self, attack: Attack) -> bool:
         """Whether an attack may be tried that would harm the machine if it got through."""
-        return self.isolated or (attack.promise in self.layers and "seccomp" in self.layers)
+        return self.isolated or (self.promised_by(attack) != "" and "seccomp" in self.layers)
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ def judge(attack: Attack, course: Course, place: Place) -> tuple[Verdict, str, s
     if course.harm:
         return ("broken" if attack.done == "works" else "not held"), "", course.harm
     if attack.done == "works":
-        return _honest(course)
+        return _honest(course, expected=place.level not in attack.lacking)
     if (error := course.error) is not None:
         return _met(attack, error, place)
     if course.refused is not None:
@@ -108,12 +110,12 @@ def judge(attack: Attack, course: Course, place: Place) -> tuple[Verdict, str, s
     return "not held", "", f"it worked{_detail(course)}"
 
 
-def _honest(course: Course) -> tuple[Verdict, str, str]:
+def _honest(course: Course, *, expected: bool) -> tuple[Verdict, str, str]:
     if course.refused is not None:
         return "broken", "", str(course.refused)
     if (error := course.error) is None:
         return "works", "", ""
-    missing = error.name in _MISSING
+    missing = error.name in _MISSING or not expected
     return ("not applicable" if missing else "broken"), "", f"{error.name}: {error.message}"
 
 

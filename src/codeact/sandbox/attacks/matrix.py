@@ -33,7 +33,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Counter[Verdict]]:
 def page(by_sandbox: Mapping[str, Sequence[Row]]) -> str:
     """The whole catalogue as Markdown, with a column of verdicts for each sandbox."""
     found = {name: {row.id: row for row in rows} for name, rows in by_sandbox.items()}
-    lines = [_HEAD.format(names=" ".join(f"--sandbox {name}" for name in found))]
+    lines = [_HEAD.format(names=" ".join(f"--sandbox {name}" for name in found)), *table(by_sandbox), ""]
     for family in dict.fromkeys(attack.family for attack in CATALOGUE):
         lines += [
             f"## {family}",
@@ -44,6 +44,20 @@ def page(by_sandbox: Mapping[str, Sequence[Row]]) -> str:
         lines += [_line(attack, found) for attack in CATALOGUE if attack.family == family]
         lines.append("")
     return "\n".join(lines)
+
+
+def table(by_sandbox: Mapping[str, Sequence[Row]]) -> list[str]:
+    """The lines of the summary as Markdown, which docs/security.md shows too."""
+    counts = {name: summary(rows) for name, rows in by_sandbox.items()}
+    lines = [f"| family | {' | '.join(counts)} |", "|---|" + "---|" * len(counts)]
+    for family in dict.fromkeys(attack.family for attack in CATALOGUE):
+        cells = [_counted(found.get(family, Counter())) for found in counts.values()]
+        lines.append(f"| {family} | {' | '.join(cells)} |")
+    return lines
+
+
+def _counted(counts: Counter[Verdict]) -> str:
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
 
 
 def _line(attack: Attack, found: Mapping[str, Mapping[str, Row]]) -> str:

@@ -40,7 +40,6 @@ _HANGING = 45.0  # seconds over its time limit after which an action counts as n
 _ANSWER = 10.0  # seconds for a session to show that it still works
 _GOING = 10.0  # seconds for the processes of a closed session to be gone
 _INSIDE = Path(__file__).with_name("inside.py").read_text()
-_HEAVY = frozenset(["resources", "interpreter"])  # after these a session is never used again
 _NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts")
 _LOOK_AT_NAMESPACES = (
     "import os\nfor _name in {names!r}:\n"
@@ -63,13 +62,12 @@ async def run_attacks(
     Raises:
         SandboxError: the sandbox does not work at all.
     """
-    with ground() as canaries:
-        async with _opened(sandbox), _arena(sandbox, canaries, views) as arena:
-            rows = list[Row]()
-            for attack in attacks:
-                rows.append(row := await arena.attempt(attack))
-                tell(row)
-            return rows
+    async with arena(sandbox, views) as opened:
+        rows = list[Row]()
+        for attack in attacks:
+            rows.append(row := await opened.attempt(attack))
+            tell(row)
+        return rows
 
 
 @contextlib.asynccontextmanager
@@ -83,17 +81,24 @@ async def _opened(sandbox: Any) -> AsyncGenerator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _arena(sandbox: Sandbox, canaries: Ground, views: Sequence[View]) -> AsyncGenerator[_Arena]:
-    arena = _Arena(sandbox, canaries, views)
-    try:
-        await arena.open_neighbour()
-        yield arena
-    finally:
-        with anyio.CancelScope(shield=True):
-            await arena.close()
+async def arena(sandbox: Sandbox, views: Sequence[View] = ()) -> AsyncGenerator[Arena]:
+    """A place to try attacks in, one after the other. For `views` see `run_attacks`.
+
+    Raises:
+        SandboxError: the sandbox does not work at all.
+    """
+    with ground() as canaries:
+        async with _opened(sandbox):
+            opened = Arena(sandbox, canaries, views)
+            try:
+                await opened.open_neighbour()
+                yield opened
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await opened.close()
 
 
-class _Arena:
+class Arena:
     """The session under attack, its neighbour, and the ground around both."""
 
     def __init__(self, sandbox: Sandbox, canaries: Ground, views: Sequence[View]) -> None:
@@ -151,7 +156,15 @@ class _Arena:
         started = time.monotonic()
         neighbour = await self.open_neighbour()
         session, place = await self._open_session()
-        row = Row(id=attack.id, family=attack.family, tries=attack.tries, verdict="not tried", promise=attack.promise)
+        by = place.promised_by(attack)
+        row = Row(
+            id=attack.id,
+            family=attack.family,
+            tries=attack.tries,
+            verdict="not tried",
+            promise=by or attack.promise,
+            promised=by != "",
+        )
         if reason := self._unsuited(attack, session):
             return replace(row, verdict="not applicable", met=reason)
         if not (attack.safe or place.bears(attack)):
@@ -159,12 +172,11 @@ class _Arena:
         self._ground.begin()
         course = await self._carry_out(attack, session, neighbour)
         verdict, layer, met = judge(attack, course, place)
-        after = await self._recover(course, again=not attack.lasting and attack.family not in _HEAVY)
+        after = await self._recover(course)
         if course.harm:
             verdict, layer, met = judge(attack, course, place)
         seconds = time.monotonic() - started
-        promised = place.promises(attack)
-        return replace(row, verdict=verdict, layer=layer, met=met, promised=promised, after=after, seconds=seconds)
+        return replace(row, verdict=verdict, layer=layer, met=met, after=after, seconds=seconds)
 
     def _unsuited(self, attack: Attack, session: Session) -> str:
         if lacking := attack.needs - session.capabilities:
@@ -236,20 +248,20 @@ class _Arena:
         finally:
             self._tools.end()
 
-    async def _recover(self, course: Course, *, again: bool) -> str:
-        """Have a session that answers, and a neighbour that is as it was; what is not is harm."""
+    async def _recover(self, course: Course) -> str:
+        """The session still answers, or else a fresh one; it leaves nothing behind; the neighbour is as it was. What is
+        not so is harm.
+        """
         after = "fresh"
         if self._session is not None and (after := await _answering(self._session)) == "":
             left = await self._close_session()
             session, _ = await self._open_session()
             after = "fresh" if await _answering(session) else ""
             course.harm = course.harm or left or ("" if after else "no session answers any more")
-        if not again or after != "kept":
-            left = await self._close_session()
-            course.harm = course.harm or left
+        left = await self._close_session()  # the next attack finds nothing of this one
+        course.harm = course.harm or left
         if self._neighbour is not None and (harm := await self._neighbour.harm()):
             course.harm = course.harm or harm
-            await self._close_session()
             await self._close_neighbour()
         return after
 
@@ -262,9 +274,9 @@ async def _survey(session: Session) -> Place:
     apart = frozenset(name for name, which in theirs.items() if own.get(name) != which)
     layers = getattr(getattr(session, "isolation", None), "layers", ())
     active = frozenset(layer.name for layer in layers if layer.active)
-    return Place(
-        layers=active, namespaces=apart, isolated=session.info.isolation != "process" and {"pid", "mnt"} <= apart
-    )
+    level = session.info.isolation
+    isolated = level != "process" and {"pid", "mnt"} <= apart
+    return Place(layers=active, namespaces=apart, isolated=isolated, level=level)
 
 
 def _end(pids: Sequence[int]) -> None:
@@ -300,4 +312,4 @@ async def _answering(session: Session) -> str:
 def _with_surroundings(code: str, places: Mapping[str, Any]) -> str:
     if code.startswith("%%"):
         return code  # a magic must come first
-    return f"{_INSIDE}\nimport types\nhost = types.SimpleNamespace(**{dict(places)!r})\n{textwrap.dedent(code)}"
+    return f"exec({_INSIDE!r})\nimport types\nhost = types.SimpleNamespace(**{dict(places)!r})\n{textwrap.dedent(code)}"

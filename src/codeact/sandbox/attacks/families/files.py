@@ -212,7 +212,6 @@ FILES = (
     ),
     _of_host(
         name="fetch-swapped",
-        lasting=True,
         tries="swap a file for a link while the host fetches it",
         code="""
         import subprocess
@@ -236,7 +235,6 @@ FILES = (
     ),
     _of_host(
         name="fetch-growing",
-        lasting=True,
         tries="have the host fetch a file that grows and shrinks meanwhile",
         code="""
         import subprocess
@@ -281,7 +279,6 @@ FILES = (
     ),
     _of_host(
         name="list-odd-files",
-        lasting=True,
         tries="confuse the host's listing by pipes, sockets, links to themselves and names with line ends and escapes",
         code="""
         with contextlib.suppress(OSError): os.mkfifo('pipe')
@@ -294,7 +291,6 @@ FILES = (
     ),
     _of_host(
         name="list-deep-folder",
-        lasting=True,
         tries="stop the host's listing by a very deep folder",
         code="""
         top = os.getcwd()
@@ -313,7 +309,6 @@ FILES = (
     ),
     _of_host(
         name="replace-workspace",
-        lasting=True,
         tries="put a link in the place of the workspace itself",
         code="""
         work = os.getcwd()
@@ -324,7 +319,6 @@ FILES = (
     ),
     _of_host(
         name="start-up-files-at-home",
-        lasting=True,
         tries="leave start-up files at home that the next interpreter would run",
         code="""
         for folder in ('.ipython/profile_default/startup', '.config/python'): os.makedirs(folder, exist_ok=True)

@@ -284,7 +284,7 @@ INTERPRETER = (
                     memory.seek(start); print(wanted.findall(memory.read(end - start)))
                 except (OSError, ValueError, OverflowError): pass
         """,
-        promise="namespaces",
+        promise="host",
         time_limit=30,
     ),
     _attack(

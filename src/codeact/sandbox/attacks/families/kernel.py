@@ -52,6 +52,7 @@ KERNEL = (
         tries="enter the namespaces of the first process",
         code="first_that_works(lambda n: syscall('setns', os.open('/proc/1/ns/' + n, 0), 0), ['mnt', 'user', 'pid', 'net'])",
         promise="namespaces",
+        else_by="landlock",
     ),
     _attack(
         name="enter-own-namespace-again",
@@ -216,6 +217,27 @@ KERNEL = (
     _attack(name="watch-file-systems", tries="watch every file of the machine", code="syscall('fanotify_init', 0, 0)"),
     _attack(
         name="watch-files", tries="use up the file watches of its user", code="syscall('inotify_init1', 0)", safe=True
+    ),
+    _attack(
+        name="requests-of-all",
+        tries="take requests of asynchronous input and output, which the whole machine has in common",
+        code="syscall('io_setup', 8, (ctypes.c_uint64 * 1)(0))",
+        safe=True,
+    ),
+    _attack(
+        name="pages-others-read",
+        tries="learn which parts of a file others have read lately (cachestat)",
+        code="syscall('cachestat', os.open(sys.executable, 0), (ctypes.c_uint64 * 2)(0, 0), (ctypes.c_uint64 * 5)(), 0)",
+        safe=True,
+    ),
+    _attack(
+        name="calls-of-the-future",
+        tries="use calls that are newer than the box",
+        code="""
+        for number in range(472, 600):
+            if libc.syscall(number, 0, 0, 0) >= 0 or ctypes.get_errno() != 38: break
+        else: raise OSError(38, 'no such call')
+        """,
     ),
     _attack(
         name="hidden-memory",

@@ -6,7 +6,8 @@ from functools import partial
 
 from codeact.sandbox.attacks.attack import Attack, Do, Run
 
-_attack = partial(Attack, family="processes", promise="namespaces")
+# Where there is no pid namespace, Landlock keeps signals in the session, and closes /proc; seccomp is a layer of it too.
+_attack = partial(Attack, family="processes", promise="namespaces", else_by="landlock")
 
 PROCESSES = (
     _attack(
@@ -41,7 +42,6 @@ PROCESSES = (
     ),
     _attack(
         name="trace-host-process",
-        lasting=True,
         tries="attach to a process of the host as a debugger",
         code="syscall('ptrace', 16, host.process, 0, 0)",
         safe=True,
@@ -83,6 +83,7 @@ PROCESSES = (
         code="os.kill(-1, 9)",
         done="contained",
         within="pid",
+        else_by="",  # where it is Landlock alone that holds it, the milder ones are proof enough
     ),
     _attack(
         name="kill-own-group",
@@ -123,7 +124,6 @@ PROCESSES = (
     ),
     _attack(
         name="limit-parent",
-        lasting=True,
         tries="take away the descriptors of the first process of its session",
         code="import resource; resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, 3))",
         safe=True,
@@ -140,7 +140,6 @@ PROCESSES = (
     ),
     _attack(
         name="daemon",
-        lasting=True,
         tries="leave a daemon behind that no signal ends",
         code="""
         script = 'import os,signal,time\\nfor n in range(1, 32):\\n    try: signal.signal(n, 1)\\n    except OSError: pass\\n'
@@ -153,7 +152,6 @@ PROCESSES = (
     ),
     _attack(
         name="daemon-through-restart",
-        lasting=True,
         tries="keep a daemon through a restart of the interpreter",
         code="""
         subprocess.Popen(['setsid', sys.executable, '-S', '-c', 'import time; time.sleep(60)', host.mark])
@@ -180,7 +178,6 @@ PROCESSES = (
     ),
     _attack(
         name="fork-falls-through",
-        lasting=True,
         tries="let a forked copy of the interpreter take part in the session",
         code="os.fork(); os.fork()",
         then=(Run("6 * 7"),),
@@ -190,7 +187,6 @@ PROCESSES = (
     ),
     _attack(
         name="hold-channel-after-death",
-        lasting=True,
         tries="die while a child keeps its connection to the host open",
         code="""
         if os.fork() == 0:
@@ -211,7 +207,11 @@ PROCESSES = (
     _attack(
         name="become-root",
         tries="take another user's id",
-        code="first_that_works(lambda do: do(0), [os.setuid, os.setgid, lambda uid: os.setgroups([uid])])",
+        code="""
+        others = [number for number in (0, 1, 1000) if number != os.getuid()]
+        ways = [lambda: os.setuid(others[0]), lambda: os.setgid(others[0]), lambda: os.setgroups(others)]
+        first_that_works(lambda do: do(), ways)
+        """,
         promise="privileges",
         safe=True,
     ),

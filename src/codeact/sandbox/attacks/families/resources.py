@@ -116,6 +116,7 @@ RESOURCES = (
                 "262144",
             ),
         ),
+        alone=True,
         promise="own user",
         done="contained",
         time_limit=5,
@@ -187,19 +188,20 @@ RESOURCES = (
             a, b = socket.socketpair(); ends.append(b)
             a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0] * 100))]); a.close()
         """,
+        alone=True,
         safe=True,
     ),
     _attack(
         name="disk",
         tries="fill the disk",
         code="for n in range(200): open(f'fill-{n}', 'wb').write(bytes(1 << 20))",
-        promise="files",
+        promise="namespaces",  # files in memory, of a mount of its own
     ),
     _attack(
         name="disk-by-other-folders",
         tries="fill /tmp and /dev/shm",
         code="for n in range(200): open(f\"{('/tmp', '/dev/shm')[n % 2]}/{host.mark}-{n}\", 'wb').write(bytes(1 << 20))",
-        promise="files",
+        promise="namespaces",  # files in memory, of a mount of its own
     ),
     _attack(
         name="disk-by-one-file",
@@ -223,7 +225,7 @@ RESOURCES = (
         finally:
             os.chdir('..')
         """,
-        promise="files",
+        promise="namespaces",  # files in memory, of a mount of its own
         time_limit=30,
     ),
     _attack(

@@ -52,7 +52,6 @@ TOOLS = (
     ),
     _contained(
         name="call-from-fork",
-        lasting=True,
         tries="call a tool from a forked process that denies it",
         code="""
         mine = os.getpid()

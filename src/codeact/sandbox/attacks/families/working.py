@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from codeact.sandbox.attacks.attack import Attack, Do, Get, Put, Run
+from codeact.sandbox.isolation import Level
 
 _attack = partial(Attack, family="working", promise="host", done="works", safe=True, time_limit=60)
 _DATA = frozenset({"numpy", "pandas"})
+# There are no sockets, no /dev/shm, no terminals, and no marks on files by which a program could be started.
+_NO_FILTER = frozenset[Level]({"filter"})
 
 WORKING = (
     _attack(name="state", tries="keep variables between actions", code="x = 41", then=(Run("assert x + 1 == 42"),)),
@@ -71,6 +74,110 @@ WORKING = (
         """,
     ),
     _attack(
+        name="threads-of-libraries",
+        tries="let libraries of C compute in several threads",
+        code="""
+        import numpy as np, concurrent.futures
+        matrix = np.random.default_rng(0).random((400, 400))
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            sums = list(pool.map(lambda _: round(float((matrix @ matrix).sum()), 3), range(8)))
+        assert len(set(sums)) == 1
+        """,
+        packages=frozenset({"numpy"}),
+    ),
+    _attack(
+        name="forest",
+        tries="fit many trees in parallel with scikit-learn, and read them back",
+        code="""
+        import joblib, numpy as np
+        from sklearn.ensemble import RandomForestClassifier
+        x = np.arange(200).reshape(-1, 1); y = (x[:, 0] > 99).astype(int)
+        model = RandomForestClassifier(20, random_state=0, n_jobs=2).fit(x, y)
+        joblib.dump(model, 'forest'); assert joblib.load('forest').score(x, y) == 1
+        """,
+        packages=frozenset({"sklearn"}),
+        lacking=_NO_FILTER,
+    ),
+    _attack(
+        name="other-interpreter",
+        tries="start another interpreter, and talk to it by pipes",
+        code="""
+        child = subprocess.Popen([sys.executable, '-c', 'print(int(input()) + 1)'], stdin=-1, stdout=-1, text=True)
+        assert child.communicate('41')[0] == '42\\n'
+        """,
+    ),
+    _attack(
+        name="compiler",
+        tries="compile a program of C that starts a thread, and run it",
+        code="""
+        import shutil
+        if not shutil.which('gcc'): raise NotImplementedError('gcc')
+        open('p.c', 'w').write('''
+            #include <pthread.h>
+            #include <stdio.h>
+            static void *work(void *n) { *(int *)n *= 2; return n; }
+            int main(void) {
+                int n = 21; pthread_t thread;
+                if (pthread_create(&thread, 0, work, &n) || pthread_join(thread, 0)) return 1;
+                return printf("%d", n) != 2;
+            }''')
+        succeed(['gcc', '-O2', '-pthread', 'p.c', '-o', 'p']); assert succeed(['./p']) == '42'
+        """,
+        lacking=_NO_FILTER,
+    ),
+    _attack(
+        name="git",
+        tries="keep a history with git",
+        code="""
+        import shutil
+        if not shutil.which('git'): raise NotImplementedError('git')
+        os.mkdir('history'); os.chdir('history'); open('a', 'w').write('x')
+        me = ['-c', 'user.name=x', '-c', 'user.email=x@example.com']
+        for words in (['init', '-q'], ['add', 'a'], [*me, 'commit', '-qm', 'one'], ['gc', '-q']): succeed(['git', *words])
+        assert succeed(['git', 'log', '--format=%s']) == 'one\\n'
+        """,
+    ),
+    _attack(
+        name="node",
+        tries="run JavaScript with a timer, a file and a thread",
+        code="""
+        import shutil
+        if not shutil.which('node'): raise NotImplementedError('node')
+        script = '''
+            const fs = require("fs"), {Worker} = require("worker_threads"); fs.writeFileSync("n.txt", "1");
+            new Worker("require('worker_threads').parentPort.postMessage(41)", {eval: true})
+                .on("message", n => setTimeout(() => console.log(n + Number(fs.readFileSync("n.txt"))), 1));'''
+        assert succeed(['node', '-e', script]) == '42\\n'
+        """,
+    ),
+    _attack(
+        name="shell-tools",
+        tries="use the tools of a shell: find, sort, tar, gzip, sed",
+        code="""
+        script = 'mkdir t && seq 99 > t/n && tar czf t.tgz t && rm -r t && tar xzf t.tgz --no-same-owner && cp -r t u'
+        script += ' && mv u v && find v -name n | xargs cat | sort -rn | head -2 | sed s/^/=/'
+        assert subprocess.run(['sh', '-ec', script], stdout=-1, text=True).stdout == '=99\\n=98\\n'
+        """,
+    ),
+    _attack(
+        name="calls-of-linux",
+        tries="use what Python knows of Linux: pidfd, epoll, timers, memfd, splice, sendfile, locks, affinity",
+        code="""
+        import mmap, select, signal
+        child = subprocess.Popen(['sleep', '0.01']); pidfd = os.pidfd_open(child.pid)
+        with select.epoll() as epoll:
+            epoll.register(pidfd, select.EPOLLIN); assert epoll.poll(20)
+        child.wait(); signal.setitimer(signal.ITIMER_REAL, 100); signal.setitimer(signal.ITIMER_REAL, 0)
+        memory = os.memfd_create('m'); os.write(memory, b'abc'); os.lseek(memory, 0, 0)
+        r, w = os.pipe(); os.splice(memory, w, 3); assert os.read(r, 3) == b'abc'
+        copy = os.open('copy', os.O_RDWR | os.O_CREAT); assert os.sendfile(copy, memory, 0, 3) == 3
+        os.posix_fallocate(copy, 0, 4096); os.posix_fadvise(copy, 0, 0, os.POSIX_FADV_SEQUENTIAL); os.fsync(copy)
+        os.lockf(copy, os.F_LOCK, 1); assert os.pread(copy, 3, 0) == b'abc'; os.sched_yield()
+        assert os.sched_getaffinity(0); os.statvfs('.'); os.eventfd(0); os.nice(1); os.umask(os.umask(0o22))
+        with mmap.mmap(-1, 1 << 20) as pages: pages.madvise(mmap.MADV_DONTNEED)
+        """,
+    ),
+    _attack(
         name="multiprocessing",
         tries="use processes with a pool, a queue and a lock",
         code="""
@@ -80,6 +187,7 @@ WORKING = (
         queue = context.Queue(); p = context.Process(target=queue.put, args=(7,)); p.start()
         assert queue.get(timeout=20) == 7; p.join()
         """,
+        lacking=_NO_FILTER,
     ),
     _attack(
         name="shared-memory",
@@ -90,6 +198,7 @@ WORKING = (
         other = shared_memory.SharedMemory(name=block.name); assert other.buf[0] == 7
         other.close(); block.close(); block.unlink()
         """,
+        lacking=_NO_FILTER,
     ),
     _attack(
         name="asyncio",
@@ -111,6 +220,7 @@ WORKING = (
         answer = urllib.request.urlopen(f'http://127.0.0.1:{server.server_port}/', timeout=20)
         assert answer.status == 200; server.shutdown()
         """,
+        lacking=_NO_FILTER,
     ),
     _attack(
         name="unix-sockets",
@@ -120,6 +230,7 @@ WORKING = (
         s = socket.socket(socket.AF_UNIX); s.bind('own.sock'); s.listen()
         c = socket.socket(socket.AF_UNIX); c.connect('own.sock')
         """,
+        lacking=_NO_FILTER,
     ),
     _attack(
         name="temporary-files",
@@ -187,6 +298,7 @@ WORKING = (
         leader, follower = os.openpty()
         assert subprocess.run(['sh', '-c', 'test -t 0 && exit 3'], stdin=follower).returncode == 3
         """,
+        lacking=_NO_FILTER,
     ),
     _attack(
         name="random-and-time",
