@@ -9,7 +9,6 @@ it.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import signal
 import time
@@ -21,7 +20,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from codeact.events import DisplayShown, Emit, OutputChunk
+from codeact.events import Emit
 from codeact.sandbox import reports
 from codeact.sandbox.base import Limits
 from codeact.sandbox.box.frames import Frame
@@ -29,14 +28,14 @@ from codeact.sandbox.calls import Calls
 from codeact.sandbox.clock import Clock
 from codeact.sandbox.escalation import Escalation
 from codeact.sandbox.handover import handing_over
-from codeact.sandbox.output import Kept, Pipe
+from codeact.sandbox.output import Pipe
+from codeact.sandbox.shown import Shown
 from codeact.sandbox.watch import Watch
 from codeact.sandbox.wire import WireClosedError
 from codeact.sandbox.worker import Worker
-from codeact.types import Display, ToolBox, ToolRecord
+from codeact.types import ToolBox, ToolRecord
 
 _LAST_BREATH = 0.2  # seconds from the end of a worker's channel to the end of the worker
-_MAX_DISPLAYS = 100
 _MAX_FRAMES = 100_000  # of one action, ignored ones included; a worker that says more is stopped
 _READS = 16  # of frames that are too large for one, until others have their turn
 _NEVER = float("inf")
@@ -60,15 +59,12 @@ class Action:
         look: Look | None,
     ) -> None:
         self.number = number
-        self.stdout = Kept(limits.output - limits.output // 4)
-        self.stderr = Kept(limits.output // 4)
-        self.displays: list[Display] = []
+        self._shown = shown = Shown(limits.output, emit)
+        self.stdout, self.stderr, self.displays = shown.stdout, shown.stderr, shown.displays
         self.stopped: Stop | None = None
         self.broken = ""  # what the worker said that it may not say
-        self.dropped = 0  # bytes of displays over the limit
         self._worker = worker
         self._limits = limits
-        self._emit = emit
         self._look = look
         self._look_at = 0.0 if look else _NEVER
         self._clock = Clock(time_limit)
@@ -82,12 +78,16 @@ class Action:
         self._lost_until = _NEVER  # the moment until which the worker should be dead then
         self._frames = 0
         self._report: reports.Report | None = None
-        self._room = limits.output  # bytes of displays
-        self._takers = (self._taker(self.stdout, "stdout"), self._taker(self.stderr, "stderr"))
+        self._takers = tuple(shown.takers.values())
 
     @property
     def records(self) -> Sequence[ToolRecord]:
         return self._calls.records
+
+    @property
+    def dropped(self) -> int:
+        """Bytes of displays over the limit."""
+        return self._shown.dropped
 
     def stop(self, why: Stop) -> None:
         """Begin to stop the action; the first reason counts."""
@@ -247,7 +247,7 @@ class Action:
             raise reports.ReportError("frames without end")
         match frame.kind:
             case "display":
-                self._take_display(reports.display(frame))
+                self._shown.show(reports.display(frame))
             case "call":
                 self._requests.append(self._calls.admit(frame))
             case "result":
@@ -259,22 +259,3 @@ class Action:
                 pass  # the answer to a question that was cancelled
             case _:
                 raise reports.ReportError(f"a frame of kind {frame.kind[:40]!r} during an action")
-
-    def _take_display(self, display: Display) -> None:
-        size = sum(map(len, display.data.values()))
-        if size > self._room or len(self.displays) >= _MAX_DISPLAYS:
-            self.dropped += size
-            return
-        self._room -= size
-        self.displays.append(display)
-        self._emit(DisplayShown(display))
-
-    def _taker(self, kept: Kept, stream: Literal["stdout", "stderr"]) -> Callable[[bytes], None]:
-        """Shows output as it comes, as far as its head is kept; after that nobody could follow it anyway."""
-        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-
-        def take(data: bytes) -> None:
-            if (shown := kept.add(data)) and (text := decode(data[:shown])):
-                self._emit(OutputChunk(text, stream))
-
-        return take

@@ -22,7 +22,7 @@ from codeact.sandbox.box.frames import Blob, Frame
 from codeact.sandbox.box.questions import PASSWORD
 from codeact.sandbox.box.tracebacks import cut
 from codeact.sandbox.clock import Clock
-from codeact.sandbox.wire import Wire, WireClosedError
+from codeact.sandbox.wire import Sender, WireClosedError
 from codeact.types import ToolBox, ToolCall, ToolRecord
 
 _MAX_RECORD = 4_000  # characters of a tool's value as text
@@ -38,7 +38,7 @@ _STOPPED = ToolError("the action was stopped before the tool had answered", "Int
 
 
 class Calls:
-    def __init__(self, *, wire: Wire, tools: ToolBox | None, limit: int, clock: Clock) -> None:
+    def __init__(self, *, wire: Sender, tools: ToolBox | None, limit: int, clock: Clock) -> None:
         self.records: list[ToolRecord] = []
         self._wire = wire
         self._tools = tools

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-
-from codeact.sandbox.worker import Worker
+from typing import Protocol
 
 _RUNGS = (  # what is sent, and seconds until the next
     (signal.SIGINT, 0.5),
@@ -14,13 +13,19 @@ _RUNGS = (  # what is sent, and seconds until the next
 )
 
 
+class Process(Protocol):
+    """What is stopped: a worker, or a kernel elsewhere."""
+
+    def signal(self, number: signal.Signals) -> None: ...
+
+
 class Escalation:
     """So an action ends soon after it is stopped, whatever its code does."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, process: Process) -> None:
         self.next_at = float("inf")  # the moment of the monotonic clock at which the next step is due
         self._begun = False
-        self._worker = worker
+        self._process = process
         self._rungs = iter(_RUNGS)
 
     def start(self) -> None:
@@ -32,5 +37,5 @@ class Escalation:
         """Do what is due."""
         if now >= self.next_at:
             number, patience = next(self._rungs)
-            self._worker.signal(number)
+            self._process.signal(number)
             self.next_at = now + patience

@@ -55,6 +55,15 @@ class Kept:
         return f"{head}\n… {self.dropped:,} bytes of output were dropped …\n{end}"
 
 
+def whole(stdout: str, stderr: str, value: str) -> bytes | None:
+    """The file that keeps the output and value of an action in full; None where they are not long."""
+    if len(stdout) + len(stderr) + len(value) <= _LONG:
+        return None
+    text = stdout + (f"\n--- standard error ---\n{stderr}" if stderr else "")
+    text += f"\n--- last value ---\n{value}" if value else ""
+    return text.encode("utf-8", "replace")
+
+
 class Pipe:
     """The reading end of standard output or error. Lives as long as the session; what it reads goes to the action of
     the moment.
@@ -104,14 +113,6 @@ class Pipe:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def whole(stdout: str, stderr: str, value: str) -> str | None:
-    """All that an action has shown, as the text of a file; None where that is no more than the model sees anyway."""
-    if len(stdout) + len(stderr) + len(value) <= _LONG:
-        return None
-    text = stdout + (f"\n--- standard error ---\n{stderr}" if stderr else "")
-    return text + (f"\n--- last value ---\n{value}" if value else "")
 
 
 def open_pipe(given: contextlib.ExitStack, kept: contextlib.ExitStack) -> tuple[Pipe, int]:

@@ -397,10 +397,10 @@ class BoxSession:
             self._worker = None
 
     async def _keep_whole(self, action: Action, value: str) -> str | None:
-        if (text := whole(action.stdout.text, action.stderr.text, value)) is None:
+        if (data := whole(action.stdout.text, action.stderr.text, value)) is None:
             return None
         path = f".codeact/output-{action.number}.txt"
         with contextlib.suppress(TransferError, SessionClosedError):  # no room, or no end; the result has what it has
-            await self.put(path, text.encode("utf-8", "replace"))
+            await self.put(path, data)
             return path
         return None

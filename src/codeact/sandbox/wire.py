@@ -11,6 +11,7 @@ import select
 import socket
 from collections import deque
 from collections.abc import Sequence
+from typing import Protocol
 
 import anyio
 
@@ -23,6 +24,23 @@ _PATIENCE = 30.0  # seconds for an answer to a command
 
 class WireClosedError(Exception):
     """The process at the other end is gone, or what it sent cannot be read."""
+
+
+class Sender(Protocol):
+    """What frames can be sent to without waiting."""
+
+    @property
+    def has_unsent(self) -> bool: ...
+
+    def post(self, frame: Frame) -> None:
+        """Send what goes at once; the rest goes with the next `flush`. Raises `WireClosedError`; ValueError for a frame
+        that is too large.
+        """
+        ...
+
+    async def flush(self) -> None:
+        """Send what is not sent yet. Raises `WireClosedError`."""
+        ...
 
 
 class Wire:

@@ -16,6 +16,7 @@ import select
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 _DELAY = 0.03  # seconds
@@ -126,7 +127,9 @@ class Streams:
     replaced them.
     """
 
-    def __init__(self, stdout: int, stderr: int) -> None:
+    def __init__(self, stdout: int, stderr: int, *, flushed: Callable[[], object] = lambda: None) -> None:
+        """`flushed`: called when everything printed so far is in the pipes."""
+        self._flushed = flushed
         self._private = list[int]()
         self.move_to(stdout, stderr)
         self._stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), "utf-8")
@@ -181,6 +184,7 @@ class Streams:
         for writer in self._writers:
             with contextlib.suppress(OSError):  # the action has closed the descriptor; `restore` opens it again
                 writer.flush()
+        self._flushed()
 
     def restore(self) -> None:
         """Standard streams and descriptors as they were at the start."""

@@ -14,24 +14,14 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from typing import Any
 
-from . import confine, folders, hints, image, linux, session, shell
+from . import confine, folders, hints, image, linux, notable, session, shell
 from .channel import Channel, ChannelClosedError, Control
 from .confine import Allowance
 from .frames import Frame
 from .proc import Proc
 from .root import Root
-
-_NOTABLE = {  # import name to name of the distribution
-    **{
-        name: name
-        for name in ("numpy", "pandas", "matplotlib", "scipy", "pyarrow", "sympy", "requests", "seaborn", "statsmodels")
-    },
-    "sklearn": "scikit-learn",
-    "PIL": "pillow",
-}
 
 
 def prepare(channel: Control, preload: Iterable[str], proc: Proc) -> None:
@@ -43,7 +33,7 @@ def prepare(channel: Control, preload: Iterable[str], proc: Proc) -> None:
             importlib.import_module(name)
     shell.warm()
     confine.prepare()
-    serving = Frame("serving", {"python": sys.version.split()[0], "packages": _versions()})
+    serving = Frame("serving", {"python": sys.version.split()[0], "packages": notable.versions()})
     _settle(proc)
     channel.send(serving)
 
@@ -124,11 +114,3 @@ def _reap(*_: object) -> None:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-
-
-def _versions() -> dict[str, str]:
-    found = dict[str, str]()
-    for name, distribution in _NOTABLE.items():
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(distribution)
-    return found

@@ -292,17 +292,15 @@ def move(folder: str) -> None:
     shell.db = None  # made when somebody asks for it
 
 
-def warm() -> None:
-    """Make the one shell of this process and put it through its paces, so that sessions forked from here find it fast
-    and untouched.
-    """
+def make() -> Shell:
+    """The one shell of this process."""
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShell.autocall = 0
     shell = Shell.instance(config=config)
     shell.show, shell.flush = (lambda bundle: None), (lambda: None)
-    shell.loop_runner = runner = LoopRunner()
+    shell.loop_runner = LoopRunner()
     # Leading empty lines must stay, or line numbers in tracebacks would be off by as many.
     cleanup = shell.input_transformer_manager.cleanup_transforms
     cleanup[:] = [transform for transform in cleanup if transform is not leading_empty_lines]
@@ -312,9 +310,16 @@ def warm() -> None:
     sys.breakpointhook = _refuse("breakpoint")
     warnings.filterwarnings("ignore", message="To exit: use")
     sys.path.insert(0, "")
+    return shell
+
+
+def warm() -> None:
+    """Make the shell and put it through its paces, so that sessions forked from here find it fast and untouched."""
+    shell = make()
     for number, code in enumerate(_PACES):
         shell.run_action(code, number)
         end_figures(shell)
+    runner: LoopRunner = shell.loop_runner
     runner.close()
     shell.reset(new_session=True)
     linecache.clearcache()

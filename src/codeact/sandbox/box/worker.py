@@ -14,17 +14,19 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import awaiting, bundles, forking, linux, questions, shell
 from .channel import Channel
-from .confine import Closes, Layer
 from .frames import Frame
 from .link import Interrupts, Link
 from .output import Streams
 from .stubs import ToolError, make_stub
 from .tracebacks import Problem, cut, describe
 from .values import Packer, plain
+
+if TYPE_CHECKING:  # it needs packages that a Jupyter kernel, which has a worker too, may not have
+    from .confine import Closes, Layer
 
 _MAX_TEXT = 1_000_000  # characters of a value or an answer
 _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg"}  # pictures that are also written into the workspace
@@ -49,7 +51,7 @@ def run(channel: Channel, output: tuple[int, int], confinement: Closes, workspac
 
 def _prepare(
     channel: Channel, output: tuple[int, int], confinement: Closes, workspace: str
-) -> tuple[_Worker, list[Layer]]:
+) -> tuple[Worker, list[Layer]]:
     linux.die_with_parent()
     os.setsid()  # so that `os.killpg(0, …)` reaches the worker's own kin only
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -59,10 +61,10 @@ def _prepare(
     random.seed()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()  # else every session would draw the same numbers
-    return _Worker(channel, streams, workspace), layers
+    return Worker(channel, streams, workspace), layers
 
 
-class _Worker:
+class Worker:
     def __init__(self, channel: Channel, streams: Streams, workspace: str) -> None:
         self._pid = os.getpid()
         self._streams = streams
@@ -83,26 +85,27 @@ class _Worker:
             frame = self.link.command()
             match frame.kind:
                 case "start":
-                    self._start(frame.body)
+                    self.start(frame.body)
                 case "run":
-                    self._run(frame.body["code"], frame.body["number"])
+                    self.run(frame.body["code"], frame.body["number"])
                 case "fork":
                     self._fork(frame.body)
                 case "wake":
                     self._wake()
                 case "variables":
-                    self.link.send("variables", {"variables": self._variables()})
+                    self.link.send("variables", {"variables": self.variables()})
                 case _:
                     pass
 
-    def _variables(self) -> list[list[Any]]:
+    def variables(self) -> list[list[Any]]:
+        """What the agent has made; as much as could be described until an interrupt."""
         try:
             with self._interrupts.running():
                 return self._shell.variables()
         except BaseException:  # noqa: BLE001 (an interrupt before the first)
             return []
 
-    def _start(self, body: Mapping[str, Any]) -> None:
+    def start(self, body: Mapping[str, Any]) -> None:
         """Take the tools: none at first, in a session that is made before it is known for whom."""
         stubs = {
             spec["name"]: make_stub(spec, self.link.call) for spec in questions.route(body["tools"], self.link.call)
@@ -166,7 +169,8 @@ class _Worker:
             self._surroundings = None
         self.link.send("awake", {})
 
-    def _run(self, code: str, number: int) -> None:
+    def run(self, code: str, number: int) -> None:
+        """Run one action, and send its result."""
         self._answer = None
         self._shell.give_missing(self._given)  # after `%reset` or `del`, say
         self._streams.begin_action()
