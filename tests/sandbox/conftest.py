@@ -12,11 +12,19 @@ import pytest
 from codeact.errors import ToolError
 from codeact.sandbox import Sandbox, Session
 from codeact.sandbox.containers import DockerSandbox
+from codeact.sandbox.jupyter.sandbox import JupyterSandbox
 from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.plain import SubprocessSandbox
 from codeact.types import ToolCall, ToolSpec
 
+from . import on_kernels
 from .engine import podman, why_not
+from .jupyter_server import Running, running
+from .warm_kernels import nursery
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    on_kernels.select(items)
 
 
 def no_filter() -> str:
@@ -109,7 +117,29 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["local", "filter", "subprocess", pytest.param("docker", marks=pytest.mark.containers)])
+@pytest.fixture(scope="session")
+async def jupyter_server(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A Jupyter server, which has kernels of the name "warm" besides its own."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    with nursery(folder / "data", "warm"):
+        async with running(folder, "jupyter_server") as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+async def jupyter(jupyter_server: Running) -> AsyncIterator[JupyterSandbox]:
+    async with JupyterSandbox(url=jupyter_server.url, token=jupyter_server.token, kernel="warm") as sandbox:
+        yield sandbox
+
+
+BACKENDS = [
+    *("local", "filter", "subprocess"),
+    pytest.param("docker", marks=pytest.mark.containers),
+    pytest.param("jupyter", marks=pytest.mark.jupyter),
+]
+
+
+@pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Sandbox:
     """Each backend that this machine can run."""
     return sandbox_named(request)
@@ -122,6 +152,8 @@ def sandbox_named(request: pytest.FixtureRequest) -> Sandbox:
         return request.getfixturevalue(name)
     if request.param == "docker":
         return DockerSandbox(host=request.getfixturevalue("engine"), preload=())
+    if request.param == "jupyter":
+        return request.getfixturevalue("jupyter")
     return SubprocessSandbox(preload=())
 
 

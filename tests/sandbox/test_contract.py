@@ -8,8 +8,22 @@ import pytest
 from codeact.errors import SessionClosedError, TransferError, UsageError
 from codeact.events import DisplayShown, Event, OutputChunk
 from codeact.sandbox import Limits, Sandbox, Session, sandbox
+from codeact.sandbox.endings import KEPT
 
 pytestmark = pytest.mark.anyio
+
+
+async def check_replaced(session: Session, state: str, name: str) -> None:
+    """After the death of an interpreter: a variable of this name that was 1 still is, or is lost where the backend
+    keeps no standby.
+    """
+    after = await session.run(name)
+    if "checkpoint" in session.capabilities:
+        assert (state, after.value) == ("restored", "1")
+    else:
+        assert state == "lost"
+        assert after.error is not None
+        assert after.error.name == "NameError"
 
 
 async def test_the_last_expression_is_the_value(session: Session) -> None:
@@ -177,9 +191,12 @@ async def test_a_time_limit_always_returns(session: Session, code: str, state: s
     with anyio.fail_after(10):
         result = await session.run(code, time_limit=0.2)
     assert result.error is not None
-    assert (result.error.kind, result.error.name, result.state) == ("timeout", "TimeoutError", state)
-    assert ("Variables are kept" if state == "kept" else "as they were before") in result.error.message
-    assert (await session.run("kept")).value == "1"
+    assert (result.error.kind, result.error.name) == ("timeout", "TimeoutError")
+    assert KEPT[result.state] in result.error.message
+    if state == "kept":
+        assert (result.state, (await session.run("kept")).value) == ("kept", "1")
+    else:
+        await check_replaced(session, result.state, "kept")
     assert await session.get("file.txt") == b"x"
 
 
@@ -241,8 +258,8 @@ async def test_cancelling_at_any_moment_keeps_the_state(session: Session) -> Non
             await session.variables()
         with anyio.move_on_after(step * 0.0002):
             await session.put("file", b"x" * step)
-    result = await session.run("x, y")
-    assert (result.value, result.stdout, result.state) == ("(1, 39)", "", "kept")
+    result = await session.run("y = 40; x, y")
+    assert (result.value, result.stdout, result.state) == ("(1, 40)", "", "kept")
 
 
 async def test_cancelling_a_restart_leaves_an_interpreter(session: Session) -> None:
@@ -270,10 +287,12 @@ async def test_a_crash_is_reported_and_the_interpreter_restarted(
     await session.run("x = 1; open('f.txt', 'w').write('kept')")
     result = await session.run(f"print('before', flush=True)\n{code}")
     assert result.error is not None
-    assert (result.error.kind, result.error.name, result.state) == (kind, name, "restored")
-    assert result.stdout == "before\n"
+    if "checkpoint" in session.capabilities:
+        assert (result.error.kind, result.error.name, result.stdout) == (kind, name, "before\n")
+    else:  # nor does it learn what a process elsewhere died of, and what it said last
+        assert (result.error.kind, result.error.name) == ("crashed", "KernelError")
     assert (await session.run("open('f.txt').read()")).value == "'kept'"
-    assert (await session.run("x")).value == "1"
+    await check_replaced(session, result.state, "x")
 
 
 async def test_a_death_between_actions_is_told_to_the_next(session: Session) -> None:

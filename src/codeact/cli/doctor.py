@@ -44,6 +44,7 @@ EXTRAS = {
     "anthropic": (("anthropic",), "Anthropic's models"),
     "mcp": (("mcp",), "tools of MCP servers"),
     "docker": (("docker",), "sandboxes in containers"),
+    "jupyter": (("websockets",), "sandboxes in kernels of a Jupyter server"),
     "data": (("numpy", "pandas", "matplotlib", "scikit-learn"), "data work in the box"),
 }
 

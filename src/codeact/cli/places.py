@@ -15,6 +15,7 @@ from codeact.sandbox.base import Sandbox
 _VARIABLES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "docker": {"host": ["DOCKER_HOST"]},
     "podman": {"host": ["CONTAINER_HOST", "DOCKER_HOST"]},
+    "jupyter": {"token": ["JUPYTER_TOKEN"]},
 }
 
 

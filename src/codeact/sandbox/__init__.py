@@ -52,8 +52,9 @@ SANDBOXES = {
     "subprocess": "codeact.sandbox.plain:SubprocessSandbox",
     "docker": "codeact.sandbox.containers:DockerSandbox",
     "podman": "codeact.sandbox.containers:PodmanSandbox",
+    "jupyter": "codeact.sandbox.jupyter.sandbox:JupyterSandbox",
 }
-EXTRAS = {"docker": "docker", "requests": "docker"}  # package that is missing to the extra that has it
+EXTRAS = {"docker": "docker", "requests": "docker", "websockets": "jupyter"}  # missing package to the extra that has it
 
 
 def sandbox(name: str = "local", **options: Any) -> Sandbox:
