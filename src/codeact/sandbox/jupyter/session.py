@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import anyio
 
@@ -17,6 +17,7 @@ from codeact.events import Emit, ignore
 from codeact.sandbox import endings, reports
 from codeact.sandbox.base import Branch, Capability, Checkpoint, FileInfo, Limits, Variable
 from codeact.sandbox.box.frames import Blob, Frame
+from codeact.sandbox.downloads import collected, pieces, saved
 from codeact.sandbox.isolation import IsolationReport, layer
 from codeact.sandbox.jupyter import claims
 from codeact.sandbox.jupyter.action import KernelAction
@@ -187,18 +188,19 @@ class KernelSession:
         async with self._transfer():
             await self._put(path, data)
 
-    async def get(self, path: str) -> bytes:
+    @overload
+    async def get(self, path: str) -> bytes: ...
+
+    @overload
+    async def get(self, path: str, *, to: Path) -> int: ...
+
+    async def get(self, path: str, *, to: Path | None = None) -> bytes | int:
+        async def read(offset: int) -> tuple[int, Blob]:
+            return claims.chunk(await self._ask("read", {"path": path, "offset": offset}, answer="chunk"))
+
         async with self._transfer():
-            data, size = bytearray(), 1
-            while len(data) < size:
-                frame = await self._ask("read", {"path": path, "offset": len(data)}, answer="chunk")
-                size, chunk = claims.chunk(frame)
-                if max(size, len(data) + len(chunk)) > self._limits.workspace:
-                    raise TransferError(f"{path!r} says it holds {size:,} bytes, more than the workspace can")
-                if not chunk:
-                    break  # it has become shorter meanwhile
-                data += chunk
-            return bytes(data)
+            found = pieces(read, path, self._limits.workspace)
+            return await (collected(found) if to is None else saved(found, to))
 
     async def files(self) -> Sequence[FileInfo]:
         async with self._transfer():
