@@ -13,6 +13,7 @@ from codeact.errors import ToolError
 from codeact.sandbox import Sandbox, Session
 from codeact.sandbox.containers import DockerSandbox
 from codeact.sandbox.jupyter.sandbox import JupyterSandbox
+from codeact.sandbox.kubernetes import KubernetesSandbox
 from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.plain import SubprocessSandbox
 from codeact.types import ToolCall, ToolSpec
@@ -20,6 +21,8 @@ from codeact.types import ToolCall, ToolSpec
 from . import on_kernels
 from .engine import podman, why_not
 from .jupyter_server import Running, running
+from .loopback import node
+from .loopback.server import Cluster, cluster
 from .warm_kernels import nursery
 
 
@@ -132,9 +135,18 @@ async def jupyter(jupyter_server: Running) -> AsyncIterator[JupyterSandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster on this machine, where one can be."""
+    if reason := node.why_not():
+        pytest.skip(reason)
+    with cluster(tmp_path_factory.mktemp("cluster")) as made:
+        yield made
+
+
 BACKENDS = [
     *("local", "filter", "subprocess"),
-    pytest.param("docker", marks=pytest.mark.containers),
+    *(pytest.param(name, marks=pytest.mark.containers) for name in ("docker", "kubernetes")),
     pytest.param("jupyter", marks=pytest.mark.jupyter),
 ]
 
@@ -154,6 +166,8 @@ def sandbox_named(request: pytest.FixtureRequest) -> Sandbox:
         return DockerSandbox(host=request.getfixturevalue("engine"), preload=())
     if request.param == "jupyter":
         return request.getfixturevalue("jupyter")
+    if request.param == "kubernetes":
+        return KubernetesSandbox(kubeconfig=request.getfixturevalue("loopback").kubeconfig, preload=())
     return SubprocessSandbox(preload=())
 
 

@@ -36,7 +36,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     # To see what is held also where that is little; the host is watched, so nothing else should go on there.
     "local": {"require": "process", "spares": 0},
     # A process for each session, so each would import what few attacks need.
-    **{name: {"preload": ()} for name in ("subprocess", "docker", "podman")},
+    **{name: {"preload": ()} for name in ("subprocess", "docker", "podman", "kubernetes")},
 }
 LEVELS: Sequence[Level] = ("namespace", "filter")  # of `local`, each by its name
 _LANES = 4  # most attacks at a time

@@ -16,6 +16,7 @@ _VARIABLES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "docker": {"host": ["DOCKER_HOST"]},
     "podman": {"host": ["CONTAINER_HOST", "DOCKER_HOST"]},
     "jupyter": {"token": ["JUPYTER_TOKEN"]},
+    "kubernetes": {"kubeconfig": ["KUBECONFIG"]},
 }
 
 

@@ -53,8 +53,9 @@ SANDBOXES = {
     "docker": "codeact.sandbox.containers:DockerSandbox",
     "podman": "codeact.sandbox.containers:PodmanSandbox",
     "jupyter": "codeact.sandbox.jupyter.sandbox:JupyterSandbox",
+    "kubernetes": "codeact.sandbox.kubernetes:KubernetesSandbox",
 }
-EXTRAS = {"docker": "docker", "requests": "docker", "websockets": "jupyter"}  # missing package to the extra that has it
+EXTRAS = {"docker": "docker", "podman": "docker", "jupyter": "jupyter", "kubernetes": "kubernetes"}  # that each needs
 
 
 def sandbox(name: str = "local", **options: Any) -> Sandbox:
@@ -71,9 +72,8 @@ def sandbox(name: str = "local", **options: Any) -> Sandbox:
     try:
         make = getattr(import_module(module), kind)
     except (ImportError, AttributeError) as error:
-        missing = (getattr(error, "name", None) or "").partition(".")[0]
-        if missing in EXTRAS and name in SANDBOXES:
-            raise MissingExtraError(EXTRAS[missing], f"the sandbox {name!r}") from error
+        if isinstance(error, ModuleNotFoundError) and name in EXTRAS:
+            raise MissingExtraError(EXTRAS[name], f"the sandbox {name!r}") from error
         raise UsageError(f"the sandbox {name!r} cannot be loaded: {error}") from error
     try:
         return cast("Sandbox", make(**options))

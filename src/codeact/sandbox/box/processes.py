@@ -76,9 +76,10 @@ def kill_the_rest(proc: Proc, keep: Collection[int] = (), device: int | None = N
     """Kill the other processes of this session, except `keep`; whether there were any. With `device` only those whose
     workspace is on it, and those that do not let one look.
     """
-    if os.getpid() != 1:
+    if os.getppid() != 0:
         return _kill(pid for pid in descendants(os.getpid()) if pid not in keep)
-    try:  # in a pid namespace of one's own "all" is exactly the session
+    # In a pid namespace of one's own "all" is exactly the session: as its pid 1, or as the one that came from outside.
+    try:
         if not keep and device is None:
             os.kill(-1, signal.SIGKILL)
             return True
@@ -100,8 +101,8 @@ def _kill(pids: Iterable[int]) -> bool:
 
 
 def _running(proc: Proc) -> Iterator[tuple[int, str]]:
-    """All processes but this one, without those that have ended and were not waited for: the number here, and the one
-    that `proc` knows.
+    """All processes but this one and pid 1, without those that have ended and were not waited for: the number here, and
+    the one that `proc` knows.
     """
     for name in _found(proc):
         with contextlib.suppress(OSError):  # ended while we looked
@@ -113,7 +114,7 @@ def _running(proc: Proc) -> Iterator[tuple[int, str]]:
 def _found(proc: Proc) -> Iterable[str]:
     if proc.held:  # it shows the whole container; twice, for the children of one that was ending while we looked
         return map(str, dict.fromkeys([*descendants("self", proc), *descendants("self", proc)]))
-    return [name for name in proc.names("") if name.isdigit() and int(name) != os.getpid()]
+    return [name for name in proc.names("") if name.isdigit() and int(name) not in (1, os.getpid())]
 
 
 def _is_of(proc: Proc, name: str, device: int | None) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import reach
 from .confine import Allowance, Layer
 from .frames import Frame
 from .relay import Pipes, Relay
@@ -24,8 +25,10 @@ _PRIVATE = 200  # descriptors from here on are less likely to be closed by an ag
 
 
 def main(options: str) -> None:
-    """`options`: `preload` and `limits`, as JSON."""
+    """`options`: `preload`, `limits` and `network`, as JSON; `policy_patience` where a cluster keeps that."""
     given: Mapping[str, Any] = json.loads(options)
+    # Knock now, listen when the imports are done.
+    door = reach.door(closed=given["network"] == "none", patience=given.get("policy_patience", 0.0))
     relay = Relay(_own_stream())
     try:
         server: Any = importlib.import_module(".server", __package__)  # heavy; only now is there someone to tell
@@ -40,7 +43,7 @@ def main(options: str) -> None:
         network="none",
         outside=(os.getuid(), os.getgid()),
         workspace=WORKSPACE,
-        around=tuple(_layers()),
+        around=tuple(_layers(door)),
     )
     session.run(relay, relay.output, terms)
 
@@ -55,15 +58,14 @@ def _own_stream() -> Pipes:
     return Pipes(source, sink)
 
 
-def _layers() -> list[Layer]:
+def _layers(door: reach.Door | None) -> list[Layer]:
+    alone = os.getppid() == 0  # the one who started it is outside
     status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return [
-        Layer(
-            "namespaces", os.getpid() == 1, "a pid namespace of its own" if os.getpid() == 1 else "processes are shared"
-        ),
+        Layer("namespaces", alone, "a pid namespace of its own" if alone else "processes are shared"),
         _files(),
         _privileges(status),
-        _network(),
+        _network() if door is None else _behind(door),
     ]
 
 
@@ -86,3 +88,10 @@ def _network() -> Layer:
     names = sorted(path.name for path in Path("/sys/class/net").glob("*") if path.name != "lo")
     detail = f"there are {', '.join(names)}" if names else "none but its own loopback"
     return Layer("network", not names, detail)
+
+
+def _behind(door: reach.Door) -> Layer:
+    """A pod always has an interface; what counts is whether the cluster keeps the policy for it."""
+    if door.opens():
+        return Layer("network", False, f"the cluster does not keep its network policy: {door.address} can be reached")
+    return Layer("network", True, f"closed by the cluster's network policy: {door.address} could not be reached")
