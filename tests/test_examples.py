@@ -45,6 +45,7 @@ EXPECTED = {
         "look_up(0), look_up(1), look_up(2). Do not repeat",
         "--- 'still here'",
     ],
+    "14_oracles.py": ["| code | 1/1 | 1.00 | 1 |", "| json | 15/15 | 7.07 | 14 |", "| text | 15/15 | 7.07 | 14 |"],
     "10_network.py": ["listed: b'{", "403 example.com:443 is not allowed", "record: CONNECT example.com refused"],
 }
 REAL_MODEL = {"01_first_agent.py"}

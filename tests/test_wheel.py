@@ -1,5 +1,6 @@
 """The built wheel works outside the checkout, in an environment that has nothing else."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -28,6 +29,9 @@ def test_the_wheel_runs_in_a_bare_environment(tmp_path: Path) -> None:
     command = tmp_path / "bare" / "bin" / "codeact"
     assert "0." in sh(command, "--version", cwd=tmp_path)
     script = tmp_path / "replies.json"
-    script.write_text('["```python\\nprint(6 * 7)\\n```", "It is 42."]')
+    look = "import importlib.util; print(6 * 7, 'codeact is', importlib.util.find_spec('codeact.tasks.m3tooleval'))"
+    script.write_text(json.dumps([f"```python\n{look}\n```", "It is 42."]))
     output = sh(command, "run", "What is 6 * 7?", "--model", f"scripted:{script}", cwd=tmp_path)
     assert "It is 42." in output
+    assert "No module named 'codeact" in output  # the tasks' answers are in the package, and not in the box
+    assert "codeact/tasks/m3tooleval/README.md" in names

@@ -45,7 +45,7 @@ class Agent:
     model: str | Model | None = None
     _: KW_ONLY
     tools: Sequence[Callable[..., Any] | ToolBox] = ()
-    actions: str = "code"  # "code", "json" or "text"
+    actions: str | ActionSpace = "code"  # "code", "json" or "text", or a format of your own
     dialect: str | None = None  # how the action is written; None takes the action space's default
     sandbox: str | Sandbox = "local"
     budget: Budget = field(default_factory=Budget)
@@ -96,7 +96,7 @@ class Agent:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Conversation]:
         """Open model and session at the same time, for any number of messages; both close at the end of the block."""
-        space = action_space(self.actions, self.dialect)
+        space = action_space(self.actions, self.dialect) if isinstance(self.actions, str) else self.actions
         tools = ToolSet(self.tools)
         relay = Relay(tools)
         box_tools = answered_by(relay, relay.answer) if self.ask else relay
@@ -115,7 +115,7 @@ class Agent:
                 seed=self.seed,
                 described=self._described(model, space, tools),
             )
-            yield Conversation(setup=setup, messages=[self._system_prompt(space, tools, session)])
+            yield Conversation(setup=setup, messages=self._system_prompt(space, tools, session))
 
     @asynccontextmanager
     async def stream(self, task: str, *, files: Sequence[str | Path] = ()) -> AsyncGenerator[AsyncIterator[Event]]:
@@ -160,9 +160,11 @@ class Agent:
         else:
             yield self.model
 
-    def _system_prompt(self, space: ActionSpace, tools: ToolBox, session: Session | None) -> Message:
+    def _system_prompt(self, space: ActionSpace, tools: ToolBox, session: Session | None) -> list[Message]:
+        """One message; none where the format has no instructions, because all is in the first message."""
         instructions = space.instructions(tools.specs, session.info if session else None)
-        return Message.of("system", "\n\n".join(filter(None, [instructions, self.system])))
+        text = "\n\n".join(filter(None, [instructions, self.system]))
+        return [Message.of("system", text)] if text else []
 
     def _described(self, model: Model, space: ActionSpace, tools: ToolBox) -> dict[str, JSON]:
         return {

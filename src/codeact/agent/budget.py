@@ -26,6 +26,8 @@ class Budget:
     repeats: int = 3  # the same action with the same visible result this many times in a row ends the run
     malformed: int = 3  # this many unreadable replies in a row end the run
     objections: int = 2  # how often the answer checks may send an answer back
+    unreadable_turns: bool = False  # whether a reply that could not be read counts as a turn
+    remarks: bool = True  # whether the loop tells the model about its last turn and about a repeated action
 
     def __post_init__(self) -> None:
         least = {"turns": 1, "reply_tokens": 1, "repeats": 2, "malformed": 1, "objections": 0}

@@ -62,7 +62,7 @@ class Conversation:
     """Talk with an agent. `async with agent.open() as conversation` makes one."""
 
     setup: Setup
-    messages: list[Message]  # the history so far, system prompt first
+    messages: list[Message]  # the history so far, the system prompt first where there is one
     parent: str | None = None  # id of the trajectory of the last message
     marks: list[Mark] = field(default_factory=list["Mark"])  # for `undo`, oldest first
 
@@ -149,7 +149,7 @@ class Conversation:
 
     async def reset(self) -> None:
         """Start over: an empty history and a fresh interpreter. Files stay."""
-        del self.messages[1:]
+        self.messages[:] = [message for message in self.messages[:1] if message.role == "system"]
         self.marks.clear()
         self.parent = None
         if self.setup.session is not None:

@@ -92,6 +92,7 @@ class Run:
             reply = self.space.parse(step.completion)
         except ParseError as error:
             self.meter.malformed += 1
+            self.meter.turns += self.meter.budget.unreadable_turns
             self._enter(replace(step, observation=Observation(text=str(error), is_error=True)))
             return None
         self.meter.malformed = 0
@@ -157,9 +158,10 @@ class Run:
         additions = list(reply.notes)
         self.gists.append(gist)
         self.meter.repeats = sum(1 for _ in takewhile(lambda earlier: earlier == gist, reversed(self.gists)))
-        if self.meter.repeats > 1:
+        remarks = self.meter.budget.remarks
+        if remarks and self.meter.repeats > 1:
             additions.append(REPEATED)
-        if self.meter.turns == self.meter.budget.turns - 1:
+        if remarks and self.meter.turns == self.meter.budget.turns - 1:
             additions.append(LAST_TURN)
         text = "\n".join([seen.text, *additions])
         first = ["\n".join([told, *additions]) for told in seen.per_call[:1]]  # all that providers show

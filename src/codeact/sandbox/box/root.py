@@ -90,6 +90,8 @@ def enter(box: Path, packages: Iterable[Path], *, own_proc: bool = True) -> Root
         linux.mount("tmpfs", f"/new/box/{name}", "tmpfs", _PLAIN, "size=64m,mode=1777")
     for target, source in shown.items():
         _show(source, target)
+    for place in {box, box.resolve()}:
+        _cover_package(place, box)
     os.chdir(_NEW)
     linux.pivot_root(".", ".")
     linux.unmount(".")
@@ -174,6 +176,20 @@ def _show(source: Path, target: Path) -> None:
         new.parent.mkdir(parents=True, exist_ok=True)
         new.touch()
         _bind(old, new)
+
+
+def _cover_package(place: Path, box: Path) -> None:
+    """Hide the package that this code belongs to, all but this code, where it lies in a tree that is shown.
+
+    What it says is no secret, except for the answers of the tasks that an agent may be given.
+    """
+    package = _NEW / place.parent.parent.relative_to("/")
+    if not (package / "__init__.py").exists():
+        return
+    linux.mount("tmpfs", str(package), "tmpfs", _PLAIN, "size=64k,mode=0755")
+    (inner := _NEW / place.relative_to("/")).mkdir(parents=True)
+    _bind(_OLD / box.resolve().relative_to("/"), inner)
+    linux.make_read_only(str(package), recursive=False)
 
 
 def _bind(source: Path, target: Path) -> None:

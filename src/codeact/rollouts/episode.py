@@ -1,0 +1,90 @@
+"""One episode: an agent on a task, by the task's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from codeact.actions.base import ActionSpace
+from codeact.agent import Agent, Budget, Check, Evidence, RunResult
+from codeact.events import Emit, ignore
+from codeact.models.base import Model
+from codeact.sandbox.base import Sandbox
+from codeact.tasks import Environment, Task, Verdict
+from codeact.tools import ToolSet
+from codeact.trajectory import TrajectoryWriter
+from codeact.types import Answer, ToolSpec
+
+Driver = Callable[[Task, ActionSpace, Sequence[ToolSpec]], Model]
+"""Gives the model of an episode, where that depends on the task: an oracle's does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """What came of one."""
+
+    task: str  # its id
+    actions: str
+    verdict: Verdict
+    result: RunResult
+
+
+async def play_episode(
+    task: Task,
+    model: str | Model | Driver,
+    *,
+    actions: str = "code",
+    sandbox: str | Sandbox = "local",
+    seed: int | None = 0,
+    emit: Emit = ignore,
+    record: TrajectoryWriter | None = None,
+) -> Episode:
+    """Let an agent play one task in a world of its own, and judge what it answers.
+
+    Raises:
+        UsageError: the format is unknown, or the task has no oracle for it.
+        ModelError: the endpoint failed.
+        SandboxError: the machinery around the box failed.
+    """
+    rules = task.rules
+    space = rules.space(actions)
+    async with task.open(actions) as environment:
+        tools = ToolSet(environment.tools)
+        agent = Agent(
+            model(task, space, tools.specs) if callable(model) else model,
+            tools=[tools],
+            actions=space,
+            sandbox=sandbox,
+            budget=budget_of(task),
+            checks=[retry(task, environment)] if rules.attempts != 1 else [],
+            seed=seed,
+        )
+        first = rules.opening(actions, task.prompt, tools.specs) if rules.opening else task.prompt
+        async with agent.open() as conversation:
+            result = await conversation.send(first, emit=emit, record=record)
+        verdict = task.judge(result.outcome.answer, environment)
+    return Episode(task=task.id, actions=actions, verdict=verdict, result=result)
+
+
+def budget_of(task: Task) -> Budget:
+    """The rules as the agent's budget. Replies that cannot be read end an episode only where they cost no turn."""
+    rules, usual = task.rules, Budget()
+    return Budget(
+        turns=rules.turns,
+        action_time=rules.action_time,
+        reply_tokens=rules.reply_tokens,
+        objections=rules.turns if rules.attempts is None else rules.attempts - 1,
+        unreadable_turns=rules.unreadable_turns,
+        remarks=rules.remarks,
+        repeats=usual.repeats if rules.remarks else rules.turns + 1,
+        malformed=rules.turns + 1 if rules.unreadable_turns else usual.malformed,
+    )
+
+
+def retry(task: Task, environment: Environment) -> Check:
+    """A check that sends a wrong answer back, as the rules say."""
+
+    async def right(answer: Answer, evidence: Evidence) -> str | None:
+        return None if task.judge(answer, environment).correct else task.rules.try_again
+
+    return right

@@ -1,0 +1,30 @@
+"""Tasks: what to solve. A suite by its name, ours or one that a package has registered as `codeact.suites`."""
+
+from __future__ import annotations
+
+from codeact.tasks.answers import CENTS, Expected, reached
+from codeact.tasks.base import Environment, Judge, Profile, Rules, Suite, Task, Verdict, Workbench, workbench
+from codeact.tasks.oracle import Calls, Cells, Oracle, OracleModel, program_oracles
+from codeact.tasks.suites import suite, suite_names
+
+__all__ = [
+    "CENTS",
+    "Calls",
+    "Cells",
+    "Environment",
+    "Expected",
+    "Judge",
+    "Oracle",
+    "OracleModel",
+    "Profile",
+    "Rules",
+    "Suite",
+    "Task",
+    "Verdict",
+    "Workbench",
+    "program_oracles",
+    "reached",
+    "suite",
+    "suite_names",
+    "workbench",
+]

@@ -1,0 +1,134 @@
+"""The task contract: what is to be solved, with which tools, by which rules, and how it is judged.
+
+Everything here lives in the host. A task's expected answer is in its `judge`, which neither the model nor its code can
+reach: only the prompt, the tools' descriptions and their results leave this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from codeact.actions import action_space
+from codeact.actions.base import ActionSpace
+from codeact.errors import UsageError
+from codeact.tasks.oracle import Oracle
+from codeact.tools import ToolSource
+from codeact.types import JSON, Answer, ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer is worth."""
+
+    correct: bool
+    reason: str = ""  # for people: why it was not accepted
+
+
+class Environment(Protocol):
+    """The world of one episode. Made anew for each, never shared, so that no state leaks from one to another."""
+
+    @property
+    def tools(self) -> Sequence[ToolSource]: ...
+
+    @property
+    def succeeded(self) -> bool | None:
+        """The world's own signal: whether the goal is reached; None where only the answer decides."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """An environment of tools alone."""
+
+    tools: Sequence[ToolSource] = ()
+    succeeded: bool | None = None
+
+
+Judge = Callable[[Answer | None, Environment], Verdict]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How an episode is played: the same for all tasks of a profile, and for all its action spaces."""
+
+    turns: int = 10
+    attempts: int | None = 1  # answers that are looked at; None: as many as there are turns
+    try_again: str = "Your answer is wrong. Try again."  # said after a wrong answer while there are attempts left
+    unreadable_turns: bool = False  # whether a reply that cannot be read costs a turn
+    remarks: bool = True  # whether the loop adds its own: one turn is left, this action was a repetition
+    reply_tokens: int = 1024
+    action_time: float = 30.0  # seconds
+    space: Callable[[str], ActionSpace] = action_space  # from the name of a format to how it is written
+    opening: Callable[[str, str, Sequence[ToolSpec]], str] | None = None
+    """The first message, of format, prompt and tools, where that is more than the prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One thing to solve."""
+
+    id: str  # unique in its suite, and stable: runs are resumed by it
+    domain: str
+    prompt: str
+    open: Callable[[str], AbstractAsyncContextManager[Environment]]  # a new world for an episode in this format
+    judge: Judge
+    oracles: Mapping[str, Oracle] = field(default_factory=dict[str, Oracle])  # by action space
+    rules: Rules = field(default_factory=Rules)
+    labels: Mapping[str, JSON] = field(default_factory=dict[str, JSON])  # for reports: calls needed, group, difficulty
+
+
+class Tasks(Protocol):
+    def __call__(self, **options: JSON) -> Sequence[Task]:
+        """The tasks, in a fixed order.
+
+        Raises:
+            UsageError: an option that this profile does not have, or a value it cannot take.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One way of running a suite: repaired, as published, …"""
+
+    name: str
+    summary: str
+    tasks: Tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Tasks under a name. It lives in a folder with a README: source, differences, licence, our numbers."""
+
+    name: str
+    summary: str
+    readme: Path
+    profiles: Sequence[Profile]  # the first is the default
+
+    def tasks(self, profile: str | None = None, **options: JSON) -> Sequence[Task]:
+        """The tasks of a profile; None takes the default one.
+
+        Raises:
+            UsageError: no such profile or option.
+        """
+        chosen = next((known for known in self.profiles if profile in (None, known.name)), None)
+        if chosen is None:
+            names = ", ".join(known.name for known in self.profiles)
+            raise UsageError(f"{self.name} has no profile {profile!r}; there are: {names}")
+        return chosen.tasks(**options)
+
+
+def workbench(
+    tools: Callable[[str], Sequence[ToolSource]],
+) -> Callable[[str], AbstractAsyncContextManager[Environment]]:
+    """What opens a world of tools alone; `tools` makes them for each episode, and is told its format."""
+
+    @asynccontextmanager
+    async def open_workbench(actions: str) -> AsyncGenerator[Environment]:
+        yield Workbench(tools(actions))
+
+    return open_workbench

@@ -1,0 +1,108 @@
+"""The suite: the five domains as tasks, in two profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from codeact.errors import UsageError
+from codeact.tasks.answers import Expected
+from codeact.tasks.base import Profile, Rules, Suite, Task, workbench
+from codeact.tasks.m3tooleval.decoder import DECODER
+from codeact.tasks.m3tooleval.dna import DNA
+from codeact.tasks.m3tooleval.paper_judge import PaperJudge
+from codeact.tasks.m3tooleval.paper_space import TRY_AGAIN, PaperSpace
+from codeact.tasks.m3tooleval.question import Domain, Edition, Question
+from codeact.tasks.m3tooleval.trade import TRADE
+from codeact.tasks.m3tooleval.travel import TRAVEL, misdocumented
+from codeact.tasks.m3tooleval.web import WEB
+from codeact.tasks.oracle import Calls, Cells, Oracle, program_oracles
+from codeact.tools import ToolSource
+from codeact.types import JSON, ToolSpec
+
+DOMAINS = (DECODER, DNA, TRADE, TRAVEL, WEB)  # in the original's order
+
+BARE = "Answer with the value alone, without any words around it."
+
+# 20 and not the original's 10: where each call is a turn, as in json and text, the longest task takes 14 calls. A limit
+# that only two of three formats can meet would measure itself.
+FIXED_RULES = Rules(turns=20)
+
+
+def paper_space(format: str) -> PaperSpace:
+    return PaperSpace(format, misdocumented)
+
+
+def paper_opening(format: str, prompt: str, tools: Sequence[ToolSpec]) -> str:
+    return paper_space(format).opening(prompt, tools)
+
+
+PAPER_RULES = Rules(
+    turns=10,
+    attempts=None,
+    try_again=TRY_AGAIN,
+    unreadable_turns=True,
+    remarks=False,
+    reply_tokens=512,
+    action_time=30.0,
+    space=paper_space,
+    opening=paper_opening,
+)
+
+
+def tasks(edition: Edition, **options: JSON) -> Sequence[Task]:
+    """All 82, in the original's order.
+
+    Raises:
+        UsageError: there are no options.
+    """
+    if options:
+        raise UsageError(f"m3tooleval has no option {', '.join(map(repr, options))}; remedy: leave it out")
+    return tuple(_tasks(edition))
+
+
+def _tasks(edition: Edition) -> Iterator[Task]:
+    for domain in DOMAINS:
+        for question in domain.questions:
+            yield _task(domain, question, edition)
+
+
+def _task(domain: Domain, question: Question, edition: Edition) -> Task:
+    paper = edition == "paper"
+    prompt = question.prompt_of(edition)
+    judge = Expected(question.value, domain.tolerance, domain.any_case)
+    return Task(
+        id=f"{domain.name}/{question.name}",
+        domain=domain.name,
+        prompt=prompt if paper else f"{prompt} {BARE}",
+        open=workbench(partial(_tools, domain, edition)),
+        judge=PaperJudge(question.value) if paper else judge,
+        oracles=_paper_oracles(domain, question) if paper else program_oracles(domain.prelude + question.program),
+        rules=PAPER_RULES if paper else FIXED_RULES,
+    )
+
+
+def _tools(domain: Domain, edition: Edition, actions: str) -> Sequence[ToolSource]:
+    """The original's `max` and `min` are no tools in code, where the builtins of these names do the same and more."""
+    tools = domain.tools(edition)
+    unneeded = ("max", "min") if (edition, actions) == ("paper", "code") else ()
+    return [tool for tool in tools if getattr(tool, "__name__", "") not in unneeded]
+
+
+def _paper_oracles(domain: Domain, question: Question) -> Mapping[str, Oracle]:
+    """There is no `final_answer` there: code prints, and the answer is a turn of its own. A tool has a builtin's name."""
+    program = f"from builtins import max, min\n\n{domain.prelude}{question.program}".replace("sum_values(", "sum(")
+    calls = Calls(program)
+    return {"code": Cells([f"{program}\nprint(result)"]), "json": calls, "text": calls}
+
+
+SUITE = Suite(
+    name="m3tooleval",
+    summary="82 multi-tool tasks in five domains: decoder, DNA, trade, travel, web",
+    readme=Path(__file__).with_name("README.md"),
+    profiles=(
+        Profile(name="fixed", summary="repaired tasks, data and checker", tasks=partial(tasks, "fixed")),
+        Profile(name="paper", summary="the original's protocol and defects", tasks=partial(tasks, "paper")),
+    ),
+)

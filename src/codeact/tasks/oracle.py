@@ -1,0 +1,166 @@
+"""Oracles: agents that know the way, to prove a task solvable and to measure what a format costs.
+
+An oracle is data: a short program over the task's tools that leaves its answer in `result`. It is written by the one
+rule that makes formats comparable: *it may read, compare and choose, but what it learns or computes comes from a tool*.
+
+- In `code` the program is one action.
+- In `json` and `text` its calls are made one per turn, as the formats have it. What the program does next may depend on
+  values seen before, so it is run again each turn over the observations so far, up to the first call that nobody has
+  answered yet. The values are read from the text of the observations: an oracle knows no more than a model would.
+
+An oracle speaks through a `Model`, so an episode of one goes through the same parser, loop, tools and box as any other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from codeact.actions import literals
+from codeact.actions.base import ActionSpace
+from codeact.errors import UsageError
+from codeact.events import Emit, ignore
+from codeact.models.metering import estimated_usage
+from codeact.models.scripted import play
+from codeact.trajectory.history import OBSERVATION
+from codeact.types import (
+    JSON,
+    Action,
+    Answer,
+    CodeAction,
+    Completion,
+    Message,
+    NativeResult,
+    ToolCall,
+    ToolCalls,
+    ToolSpec,
+)
+
+
+class Oracle(Protocol):
+    """The perfect agent of one task in one format."""
+
+    def act(self, seen: Sequence[str], tools: Sequence[ToolSpec]) -> Action:
+        """The next action, after these observations."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """An oracle that writes code: these actions in order; if none of them answers, then what the last one printed."""
+
+    cells: Sequence[str]
+
+    def act(self, seen: Sequence[str], tools: Sequence[ToolSpec]) -> Action:
+        if len(seen) < len(self.cells):
+            return CodeAction(self.cells[len(seen)])
+        return Answer(seen[len(self.cells) - 1].strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """An oracle that makes the calls of a program, one per turn."""
+
+    program: str
+
+    def act(self, seen: Sequence[str], tools: Sequence[ToolSpec]) -> Action:
+        answered = iter(seen)
+
+        def known(spec: ToolSpec) -> Callable[..., JSON]:
+            def call(*args: Any, **kwargs: Any) -> JSON:
+                text = next(answered, None)
+                if text is None:
+                    raise _NotYetSeenError(ToolCall(spec.name, args, kwargs))
+                return read_observation(text, spec)
+
+            return call
+
+        scope: dict[str, Any] = {spec.name: known(spec) for spec in tools}
+        try:
+            exec(self.program, scope)  # noqa: S102 -- a suite's own text, as trusted as its modules
+        except _NotYetSeenError as missing:
+            return ToolCalls((missing.call,))
+        except Exception as error:  # noqa: BLE001 -- a program that does not fit what it saw: the task cannot be solved so
+            return Answer(f"no way: {error!r}")
+        return Answer(str(scope["result"]), scope["result"])
+
+
+def program_oracles(program: str) -> Mapping[str, Oracle]:
+    """The oracles of a program in the three formats."""
+    calls = Calls(program)
+    return {"code": Cells([f"{program}\nfinal_answer(result)"]), "json": calls, "text": calls}
+
+
+def read_observation(text: str, spec: ToolSpec) -> JSON:
+    """A tool's value, read from what a model sees of it; text stays as it is where the tool says that it gives text."""
+    if spec.signature.endswith("-> str"):
+        return text
+    found = literals.read_value(text)
+    return found.value if found else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OracleModel:
+    """An oracle as a model: it writes its actions in a format, and reads what came of them in the history."""
+
+    oracle: Oracle
+    space: ActionSpace
+    tools: Sequence[ToolSpec]
+    name: str = "oracle"
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[ToolSpec] = (),
+        stop: Sequence[str] = (),
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        emit: Emit = ignore,
+    ) -> Completion:
+        """See `Model.complete`.
+
+        Raises:
+            UsageError: the format cannot write an answer.
+        """
+        reply = written(self.oracle.act(seen_in(messages), self.tools), self.space)
+        said = await play(reply, stop=stop, emit=emit, size=max(len(reply.text), 1))
+        return replace(said, usage=estimated_usage(messages, tools, said.text), model=self.name)
+
+
+def seen_in(messages: Sequence[Message]) -> list[str]:
+    """The observations of a history: all that is not the model's own after its first reply."""
+    roles = [message.role for message in messages]
+    first = roles.index("assistant") if "assistant" in roles else len(roles)
+    return [_text(message) for message in messages[first:] if message.role != "assistant"]
+
+
+def written(action: Action, space: ActionSpace) -> Completion:
+    """The action in the first form that the format has for it; one that says so where it has none.
+
+    The value of an answer may have to become JSON's, or its text: formats differ in what an answer can be.
+    """
+    forms = [action]
+    if isinstance(action, Answer):
+        as_json = literals.json_text(action.value)
+        forms += [Answer(as_json, json.loads(as_json)), Answer(action.text)]
+    forms.append(Answer(f"no way to write {action}"))
+    for form in forms:
+        try:
+            return space.render(form)
+        except UsageError:
+            continue
+    raise UsageError(f"the format {space.name}/{space.dialect} cannot even write an answer")
+
+
+def _text(message: Message) -> str:
+    told = message.text or "".join(part.text for part in message.parts if isinstance(part, NativeResult))
+    return told.removeprefix(OBSERVATION)
+
+
+class _NotYetSeenError(Exception):
+    def __init__(self, call: ToolCall) -> None:
+        super().__init__(call.name)
+        self.call = call

@@ -1,0 +1,95 @@
+"""One episode, by the rules of its task."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from codeact.models.scripted import ScriptedModel
+from codeact.rollouts import play_episode
+from codeact.tasks import Environment, Expected, Rules, Task, reached, suite, workbench
+from codeact.tools import ToolSource
+
+pytestmark = pytest.mark.anyio
+
+PAPER = suite("m3tooleval").tasks("paper")[0]
+
+
+def task(**options: object) -> Task:
+    plain = Task(id="t", domain="", prompt="6 * 7?", open=workbench(lambda actions: []), judge=Expected(42))
+    return replace(plain, **options)
+
+
+async def test_one_attempt_unless_the_rules_say_more() -> None:
+    episode = await play_episode(task(), ScriptedModel(['{"answer": 41}', '{"answer": 42}']), actions="json")
+    assert (episode.verdict.correct, episode.result.turns) == (False, 1)
+    assert "expected 42, got 41" in episode.verdict.reason
+
+
+async def test_a_wrong_answer_is_sent_back_while_there_are_attempts() -> None:
+    rules = Rules(attempts=2, try_again="Wrong.")
+    model = ScriptedModel(['{"answer": 41}', '{"answer": 42}', "never asked"])
+    episode = await play_episode(task(rules=rules), model, actions="json")
+    assert (episode.verdict.correct, episode.result.turns) == (True, 2)
+    assert "Wrong." in model.asked[1][-1].text
+    assert not any("42" in message.text.replace("6 * 7", "") for message in model.asked[1])
+
+
+async def test_by_the_papers_rules_everything_costs_a_turn_and_answers_are_free() -> None:
+    replies = ["what?", "Answer: a", 'Action: {"tool": "f", "args": []} End Action', *["Answer: b"] * 7]
+    model = ScriptedModel(replies)
+    episode = await play_episode(PAPER, model, actions="json")
+    assert (episode.verdict.correct, episode.result.turns) == (False, 10)
+    seen = [message.text for message in model.asked[-1]]
+    assert model.asked[0][0].role == "user"  # no system prompt: all is in the first message
+    assert "[1] convert_hex_to_ascii" in seen[0]
+    assert "invalid" in seen[2]
+    assert "Try again" in seen[4]
+    assert "no tool of that name" in seen[6]
+    assert not any("Only one turn is left" in text or "this very action" in text for text in seen)
+
+
+async def test_a_model_that_never_writes_the_format_ends_at_the_papers_limit() -> None:
+    episode = await play_episode(PAPER, ScriptedModel(["hm"] * 11), actions="text")
+    assert (episode.verdict.reason, episode.result.turns) == ("no answer", 10)
+
+
+@dataclass
+class Switch:
+    """A world with a signal of its own."""
+
+    on: bool = False
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def succeeded(self) -> bool | None:
+        return self.on
+
+    @property
+    def tools(self) -> Sequence[ToolSource]:
+        def press() -> str:
+            """Press the switch."""
+            self.on = True
+            return "click"
+
+        return [press]
+
+
+async def test_a_world_can_judge_by_itself_and_is_closed_after_the_episode() -> None:
+    worlds: list[Switch] = []
+
+    @asynccontextmanager
+    async def opened(actions: str) -> AsyncIterator[Environment]:
+        worlds.append(Switch())
+        yield worlds[-1]
+        worlds[-1].log.append("closed")
+
+    pressing = task(open=opened, judge=reached)
+    script = ['{"tool": "press", "args": {}}', "done"]
+    first = await play_episode(pressing, ScriptedModel(script), actions="json")
+    second = await play_episode(pressing, ScriptedModel(["done"]), actions="json")
+    assert (first.verdict.correct, second.verdict.correct) == (True, False)
+    assert [world.log for world in worlds] == [["closed"], ["closed"]]
