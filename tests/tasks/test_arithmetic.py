@@ -41,7 +41,7 @@ def test_arithmetic(expression: str, value: float) -> None:
         "max(1, 2)",
         "[1, 2]",
         "1, 2",
-        "1" * 2000,
+        "1" * 5000,
         "(" * 400 + "1" + ")" * 400,
         "\0",
     ],

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-LONGEST = 1000  # characters of an expression
+LONGEST = 4000  # characters of an expression
 LARGEST_POWER = 2000  # bits of an integer result: 9**9**9 must not keep the host busy
 
 _BINARY: Mapping[type[ast.operator], str] = {

@@ -15,7 +15,10 @@ from codeact.tasks.base import Suite
 
 GROUP = "codeact.suites"
 
-_BUILT_IN = {"m3tooleval": "codeact.tasks.m3tooleval.suite:SUITE"}
+_BUILT_IN = {
+    "m3tooleval": "codeact.tasks.m3tooleval.suite:SUITE",
+    "m3gen": "codeact.tasks.m3gen.suite:SUITE",
+}
 
 
 def suite_names() -> list[str]:
