@@ -72,6 +72,8 @@ def test_a_typed_value_goes_before_its_text() -> None:
     assert not judged(Expected(1), "1", True)
     assert judged(Expected(("A", 3)), "…", ["A", 3])
     assert judged(Expected(68.71), "68.71", "68.71")  # code that gave the number as a text
+    assert judged(Expected("123456"), "123456", 123456)  # and a text of digits as a number
+    assert not judged(Expected("0042"), "42", 42)
 
 
 def test_no_answer_is_no_success() -> None:

@@ -137,30 +137,18 @@ def logs(rng: random.Random, dial: Dial) -> Draft:
             raise ValueError(f"there is no log file {name!r}")
         return lines[name]
 
-    tools = (list_logs, read_log, count_lines)
-    counts = {name: lines[name].count(needle) for name in files if hosts[name] == host}
-    if dial.calls == 1:
-        first = next(iter(counts))
-        pairs = [[name, count_lines(name, needle)] for name in (first,)]
-        program = f'result = [["{first}", count_lines("{first}", "{needle}")]]'
-        return draft(
-            f"How many lines of the log file {first} have {needle} in them? Answer with a list that holds one pair, "
-            "[name, number].",
-            program,
-            pairs,
-            lambda: tools,
-        )
+    counts = [[name, lines[name].count(needle)] for name in files if hosts[name] == host]
+    listing = f'[name for name, host in list_logs() if host == "{host}"]'
     which = f"each log file of the host {host}" if dial.branching else "each log file"
-    program = (
-        "result = []\nfor name, host in list_logs():\n"
-        f'    if host == "{host}":\n        result.append([name, count_lines(name, "{needle}")])'
-    )
+    if dial.calls == 1:  # the file is named, so there is nothing to list
+        counts = counts[:1]
+        listing, which = f'["{counts[0][0]}"]', f"the log file {counts[0][0]}"
     return draft(
         f"How many lines of {which} have {needle} in them? Answer with a list of pairs, [name, number], in the order of "
         "the listing.",
-        program,
-        [[name, count] for name, count in counts.items()],
-        lambda: tools,
+        f'result = [[name, count_lines(name, "{needle}")] for name in {listing}]',
+        counts,
+        lambda: (list_logs, read_log, count_lines),
     )
 
 
@@ -194,11 +182,9 @@ def shops(rng: random.Random, dial: Dial) -> Draft:
 
     totals = list(map(takings, names))
     over = [total for total in totals if dial.branching and total > limit]
-    asked = (
-        f"lowest takings with {kind} that are over {limit} (if there are none: the highest)"
-        if dial.branching
-        else (f"highest takings with {kind}")
-    )
+    asked = f"highest takings with {kind}"
+    if dial.branching:
+        asked = f"lowest takings with {kind} that are over {limit} (if there are none: the highest)"
     sql = f"SELECT sum(amount * price) FROM sales WHERE kind = '{kind}'"  # noqa: S608 -- of our own words
     picked = f"min([total for total in totals if total > {limit}], default=max(totals))"
     return draft(
