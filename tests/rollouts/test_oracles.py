@@ -64,7 +64,7 @@ async def test_the_answer_is_within_no_reach_of_the_code(warm_sandbox: LocalSand
     """It searches its memory, its files and what it can import."""
     search = """
 import gc, importlib.util, os
-hits = [type(thing) for thing in gc.get_objects() if type(thing).__name__ in ("Task", "Expected")]
+hits = [str(kind) for kind in map(type, gc.get_objects()) if str(kind.__module__).startswith("codeact.")]
 for folder, _, names in os.walk("/box"):
     hits += [name for name in names if "m3tooleval" in folder + name]
 hits += [name for name in ("codeact", "codeact.tasks") if importlib.util.find_spec(name.partition(".")[0])]
