@@ -21,8 +21,9 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-PACKAGES = ("ipython", "landlockpy", "seccompy", "numpy", "pandas", "matplotlib")
-PROGRAMS = ("bash", "sh", "ls", "cat", "sleep", "echo", "env", "true", "false", "rm", "mkdir", "id", "head", "yes")
+PACKAGES = ("ipython", "landlockpy", "seccompy", "pip", "numpy", "pandas", "matplotlib")
+SHELLS = ("bash", "sh")
+PROGRAMS = (*SHELLS, "ls", "cat", "sleep", "echo", "env", "true", "false", "rm", "mkdir", "id", "head", "tr", "yes")
 LEFT_OUT = re.compile(r"/(test|tests|idlelib|tkinter|turtledemo|ensurepip|lib2to3|site-packages|config-\d.*)(/|$)|\.a$")
 LEFT_OUT_OF_PACKAGES = re.compile(r"/tests(/|$)")
 ETC = {

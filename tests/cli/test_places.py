@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import anyio
 import pytest
 
 from codeact.cli.places import sandbox_named
@@ -28,23 +27,21 @@ def test_an_option_that_a_sandbox_does_not_have_is_refused() -> None:
         sandbox_named("subprocess", ["image=x"])
 
 
-def _engine(name: str, *options: str) -> str:
+async def _engine(name: str, *options: str) -> str:
     """What is said of the engine that is not there."""
-
-    async def main() -> None:
+    with pytest.raises(SetupError) as refusal:
         async with sandbox_named(name, options).open():
             pass
-
-    with pytest.raises(SetupError) as refusal:
-        anyio.run(main)
     return str(refusal.value)
 
 
-def test_the_engine_is_the_one_that_its_own_tools_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_engine_is_the_one_that_its_own_tools_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///no/docker.sock")
     for name in ("docker", "podman"):
-        assert "the container engine at 'unix:///no/docker.sock' does not answer" in _engine(name)
+        assert "the container engine at 'unix:///no/docker.sock' does not answer" in await _engine(name)
     monkeypatch.setenv("CONTAINER_HOST", "unix:///no/podman.sock")
-    assert "'unix:///no/podman.sock'" in _engine("podman")
-    assert "'unix:///no/docker.sock'" in _engine("docker")
-    assert "'unix:///other.sock'" in _engine("podman", "host=unix:///other.sock")
+    assert "'unix:///no/podman.sock'" in await _engine("podman")
+    assert "'unix:///no/docker.sock'" in await _engine("docker")
+    assert "'unix:///other.sock'" in await _engine("podman", "host=unix:///other.sock")
