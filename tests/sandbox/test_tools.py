@@ -191,13 +191,17 @@ async def test_a_value_too_large_to_cross_is_refused(session: Session) -> None:
 async def test_calls_after_the_action_or_from_a_fork_are_refused(session: Session) -> None:
     code = (
         "import threading, time, os\nerrors = []\n"
-        "def late():\n    time.sleep(0.2)\n    try: add(1)\n    except Exception as e: errors.append(str(e))\n"
+        "def late():\n    while not os.path.exists('go'): time.sleep(0.01)\n"
+        "    try: add(1)\n    except Exception as e: errors.append(str(e))\n    open('gone', 'w').close()\n"
         "t = threading.Thread(target=late); t.start()\n"
         "if (pid := os.fork()) == 0:\n    try: add(1)\n    except RuntimeError: os._exit(7)\n"
         "os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
     )
     assert (await session.run(code)).value == "7"
-    await anyio.sleep(0.4)
+    await session.put("go", b"")
+    with anyio.fail_after(30):
+        while "gone" not in [file.path for file in await session.files()]:  # noqa: ASYNC110 (nothing tells)
+            await anyio.sleep(0.05)
     assert "after its action had ended" in str((await session.run("errors")).value)
 
 
