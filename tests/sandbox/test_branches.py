@@ -407,7 +407,7 @@ async def test_a_copy_that_does_not_wake_leaves_an_interpreter(local: BoxSession
     await local.run("type(sys.modules['__main__'])")
     kept = await local.checkpoint()
     # The copy shares this class with what the code can reach, so code can spoil what a later copy does.
-    find = "import gc\n[w] = [o for o in gc.get_objects() if type(o).__name__ == '_Worker']\n"
+    find = "import gc\n[w] = [o for o in gc.get_objects() if type(o).__name__ == 'Worker']\n"
     spoil = f"{find}type(w)._wake = lambda self: None"
     await local.restore(kept)
     await local.run(spoil)

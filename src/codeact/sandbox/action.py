@@ -59,8 +59,7 @@ class Action:
         look: Look | None,
     ) -> None:
         self.number = number
-        self._shown = shown = Shown(limits.output, emit)
-        self.stdout, self.stderr, self.displays = shown.stdout, shown.stderr, shown.displays
+        self.shown = Shown(limits.output, emit)
         self.stopped: Stop | None = None
         self.broken = ""  # what the worker said that it may not say
         self._worker = worker
@@ -78,16 +77,11 @@ class Action:
         self._lost_until = _NEVER  # the moment until which the worker should be dead then
         self._frames = 0
         self._report: reports.Report | None = None
-        self._takers = tuple(shown.takers.values())
+        self._takers = tuple(self.shown.takers.values())
 
     @property
     def records(self) -> Sequence[ToolRecord]:
         return self._calls.records
-
-    @property
-    def dropped(self) -> int:
-        """Bytes of displays over the limit."""
-        return self._shown.dropped
 
     def stop(self, why: Stop) -> None:
         """Begin to stop the action; the first reason counts."""
@@ -247,7 +241,7 @@ class Action:
             raise reports.ReportError("frames without end")
         match frame.kind:
             case "display":
-                self._shown.show(reports.display(frame))
+                self.shown.show(reports.display(frame))
             case "call":
                 self._requests.append(self._calls.admit(frame))
             case "result":

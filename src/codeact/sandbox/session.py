@@ -217,18 +217,10 @@ class BoxSession:
         else:
             state = "kept"
             report = replace(report, error=endings.stopped(action.stopped, report.error, seconds=duration))
-        return ExecResult(
-            stdout=action.stdout.text,
-            stderr=action.stderr.text + endings.killed_children(kills.own if state == "kept" else 0),
-            value=report.value,
-            displays=tuple(action.displays),
-            error=report.error,
-            answer=report.answer,
-            tool_calls=tuple(action.records),
-            dropped=action.stdout.dropped + action.stderr.dropped + action.dropped,
-            overflow=await self._keep_whole(action, report.value or ""),
-            state=state,
-            duration=duration,
+        overflow = await self._keep_whole(action, report.value or "")
+        killed = endings.killed_children(kills.own if state == "kept" else 0)
+        return action.shown.result(
+            report, action.records, state=state, duration=duration, overflow=overflow, killed=killed
         )
 
     @property
@@ -397,7 +389,7 @@ class BoxSession:
             self._worker = None
 
     async def _keep_whole(self, action: Action, value: str) -> str | None:
-        if (data := whole(action.stdout.text, action.stderr.text, value)) is None:
+        if (data := whole(action.shown.stdout.text, action.shown.stderr.text, value)) is None:
             return None
         path = f".codeact/output-{action.number}.txt"
         with contextlib.suppress(TransferError, SessionClosedError):  # no room, or no end; the result has what it has

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from codeact.events import DisplayShown, Emit, OutputChunk
 from codeact.sandbox.output import Kept
-from codeact.types import Display
+from codeact.sandbox.reports import Report
+from codeact.types import Display, ExecResult, State, ToolRecord
 
 _MAX_DISPLAYS = 100
 
@@ -35,6 +36,33 @@ class Shown:
         self._room -= size
         self.displays.append(display)
         self._emit(DisplayShown(display))
+
+    def result(
+        self,
+        report: Report,
+        records: Sequence[ToolRecord],
+        *,
+        state: State,
+        duration: float,
+        overflow: str | None,
+        killed: str = "",
+        late: str = "",
+    ) -> ExecResult:
+        """What came of the action. `overflow`: where the whole of it lies; `killed`: what to say of its children."""
+        return ExecResult(
+            stdout=self.stdout.text,
+            stderr=self.stderr.text + killed,
+            value=report.value,
+            displays=tuple(self.displays),
+            error=report.error,
+            answer=report.answer,
+            tool_calls=tuple(records),
+            dropped=self.stdout.dropped + self.stderr.dropped + self.dropped,
+            overflow=overflow,
+            late=late,
+            state=state,
+            duration=duration,
+        )
 
     def _taker(self, kept: Kept, stream: Literal["stdout", "stderr"]) -> Callable[[bytes], None]:
         """Shows output as it comes, as far as its head is kept; after that nobody could follow it anyway."""

@@ -143,20 +143,8 @@ class KernelSession:
         else:
             report = replace(report, error=endings.stopped(action.stopped, report.error, seconds=duration))
         shown, late, self._late = action.shown, self._late.text, Kept(self._limits.output)
-        return ExecResult(
-            stdout=shown.stdout.text,
-            stderr=shown.stderr.text,
-            value=report.value,
-            displays=tuple(shown.displays),
-            error=report.error,
-            answer=report.answer,
-            tool_calls=tuple(action.records),
-            dropped=shown.stdout.dropped + shown.stderr.dropped + shown.dropped,
-            overflow=await self._keep_whole(action, report.value or ""),
-            late=late,
-            state=state,
-            duration=duration,
-        )
+        overflow = await self._keep_whole(action, report.value or "")
+        return shown.result(report, action.records, state=state, duration=duration, overflow=overflow, late=late)
 
     async def interrupt(self) -> None:
         if self._action is not None:
