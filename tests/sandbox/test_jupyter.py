@@ -61,9 +61,10 @@ async def test_nothing_is_left_on_the_server(server: Running) -> None:
     async with sandbox(server) as box, box.open() as session:
         folder = Path(session.info.workspace).parent
         assert folder.is_dir()
-        await session.run(
-            "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", time_limit=0.2
-        )
+        code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+        result = await session.run(code, time_limit=0.2)
+        assert result.error is not None
+        assert (result.error.kind, result.state) == ("timeout", "lost")
         await session.reset()
     assert await server.kernels() == before
     assert not folder.exists()
