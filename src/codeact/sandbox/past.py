@@ -7,7 +7,10 @@ written since. Closing the socket ends it.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +26,7 @@ from codeact.sandbox.worker import Worker
 _FORK = 15.0  # seconds for a worker to copy itself; an agent's own fork hooks run then
 _WAKE = 3.0  # seconds for a copy to answer that it is awake
 _MOST = 32  # checkpoints of one session; the oldest gives way
+_MOST_COMING = 2  # standbys that are waited for; a worker that never answers has no more
 _MAX_NOTES, _MAX_NOTE = 10, 500  # what a worker may say of what its copy lacks
 
 
@@ -42,13 +46,25 @@ class _Kept:
     files: int  # number of the copy of the files
 
 
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    wire: Wire
+    after: int
+
+    @property
+    def answered(self) -> bool:
+        poll = select.poll()
+        poll.register(self.wire.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
+
 class Past:
     def __init__(self, control: Control, branch: int, policy: Checkpoints) -> None:
         self._control = control
         self._branch = branch
         self._policy = policy
         self._standby: Copy | None = None
-        self._coming: tuple[Wire, int] | None = None  # a standby that was asked for and has not answered yet
+        self._coming = deque[_Coming]()  # standbys that were asked for and have not answered yet, oldest first
         self._kept = dict[str, _Kept]()  # oldest first
         self._current = ""  # the checkpoint that was made or returned to last
         self._made = 0
@@ -77,7 +93,9 @@ class Past:
                 await self._settle(wait=0)
                 # Dead, or a worker that does not listen: the next action will say so.
                 with contextlib.suppress(WireClosedError, TimeoutError), anyio.fail_after(_WAKE):
-                    self._coming = await _ask_for_copy(worker.wire), after
+                    self._coming.append(_Coming(await _ask_for_copy(worker.wire), after))
+                while len(self._coming) > _MOST_COMING:
+                    self._coming.popleft().wire.close()
 
     async def newest(self) -> Copy | None:
         """The state to go on from when the interpreter has died, if there is one; the caller owns it."""
@@ -143,22 +161,27 @@ class Past:
         """It is no longer the state of just before."""
         if self._standby is not None:
             self._standby.wire.close()
-        if self._coming is not None:
-            self._coming[0].close()
-        self._standby = self._coming = None
+        self._standby = None
+        while self._coming:
+            self._coming.popleft().wire.close()
 
     async def _settle(self, wait: float) -> None:
-        """Take the standby that was asked for, if it is there; until then the one before stays."""
-        if self._coming is None:
-            return
-        (wire, after), self._coming = self._coming, None
-        try:
-            copy = await _answer(wire, after, wait)
-        except (UnsupportedError, SandboxError):
-            return
-        if self._standby is not None:
-            self._standby.wire.close()
-        self._standby = copy
+        """Take the newest standby that answers within so many seconds. Without waiting, one that has not answered yet
+        may do so later: it was made before the action that has ended, and was only slow to say so.
+        """
+        until = time.monotonic() + wait
+        for coming in reversed(tuple(self._coming)):
+            if not wait and not coming.answered:
+                continue
+            self._coming.remove(coming)
+            with contextlib.suppress(UnsupportedError, SandboxError):  # an older one may do
+                copy = await _answer(coming.wire, coming.after, max(0.0, until - time.monotonic()))
+                if self._standby is not None:
+                    self._standby.wire.close()
+                self._standby = copy
+                while self._coming and self._coming[0].after < coming.after:
+                    self._coming.popleft().wire.close()
+                return
 
     async def _drop(self, id: str) -> None:
         kept = self._kept.pop(id)

@@ -18,6 +18,7 @@ from typing import Any
 from . import reach
 from .confine import Allowance, Layer
 from .frames import Frame
+from .proc import MOUNTED
 from .relay import Pipes, Relay
 from .root import HOME, WORKSPACE
 
@@ -34,7 +35,7 @@ def main(options: str) -> None:
         server: Any = importlib.import_module(".server", __package__)  # heavy; only now is there someone to tell
         session: Any = importlib.import_module(".session", __package__)
         Path(WORKSPACE).mkdir(exist_ok=True)
-        server.prepare(relay, given["preload"])
+        server.prepare(relay, given["preload"], MOUNTED)
     except Exception as error:  # noqa: BLE001 (a package that cannot be imported does anything; the host must learn of it)
         relay.send(Frame("broken", {"reason": f"{type(error).__name__}: {error}"}))
         return
