@@ -27,5 +27,5 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 async def warm_sandbox(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
     """The real sandbox with one fork server for the whole suite: sessions in milliseconds instead of seconds."""
-    async with LocalSandbox() as sandbox:
+    async with LocalSandbox(spares=0) as sandbox:
         yield sandbox

@@ -107,7 +107,7 @@ async def filter_server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
 @pytest.fixture(scope="session")
 async def procless_server(anyio_backend: str) -> AsyncIterator[LocalSandbox]:
     """As in a container that has covered parts of its /proc."""
-    async with LocalSandbox(forms=["procless"]) as sandbox:
+    async with LocalSandbox(forms=["procless"], spares=0) as sandbox:
         yield sandbox
 
 
