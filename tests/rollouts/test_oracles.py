@@ -63,11 +63,15 @@ def result_of(episode: Episode) -> tuple[bool, int]:
 async def test_the_answer_is_within_no_reach_of_the_code(warm_sandbox: LocalSandbox) -> None:
     """It searches its memory, its files and what it can import."""
     search = """
-import gc, importlib.util, os
+import gc, os
 hits = [str(kind) for kind in map(type, gc.get_objects()) if str(kind.__module__).startswith("codeact.")]
 for folder, _, names in os.walk("/box"):
     hits += [name for name in names if "m3tooleval" in folder + name]
-hits += [name for name in ("codeact", "codeact.tasks") if importlib.util.find_spec(name.partition(".")[0])]
+try:
+    import codeact.tasks
+    hits.append("codeact.tasks")
+except ImportError:
+    pass
 final_answer(hits)"""
 
     class Searcher:

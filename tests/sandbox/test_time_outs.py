@@ -111,5 +111,6 @@ def test_no_time_limit_depends_on_a_clock_that_can_be_set() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("time.time", "datetime.now", "time.time_ns")
     ]
-    records = ("network/traffic.py", "attacks/ground.py")  # when something was asked for, and whether the clock was set
-    assert [reader for reader in readers if not reader.startswith(records)] == []
+    # When something was asked for; whether the clock was set; until which day somebody else's token is good.
+    others = ("network/traffic.py", "attacks/ground.py", "kubernetes/tokens.py")
+    assert [reader for reader in readers if not reader.startswith(others)] == []
