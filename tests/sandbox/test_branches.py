@@ -417,3 +417,16 @@ async def test_a_copy_that_does_not_wake_leaves_an_interpreter(local: BoxSession
     assert await value(local, "6 * 7") == "42"
     await local.restore(kept)
     assert await value(local, "x") == "1"
+
+
+async def test_branches_that_end_while_others_are_made_leave_no_copy_stopped(local: BoxSession) -> None:
+    """Ending one stops all for a moment; Linux can lose the signal to go on for one that is just being made."""
+
+    async def one() -> None:
+        async with await local.fork() as branch:
+            assert (await branch.run("1")).value == "1"
+
+    for _ in range(25):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(one)

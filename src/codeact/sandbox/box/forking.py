@@ -11,9 +11,10 @@ import contextlib
 import fcntl
 import os
 import random
+import signal
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,12 +109,28 @@ def notes(files: Iterable[OpenFile], held: Mapping[int, str]) -> list[str]:
 def fork() -> int:
     """Copy this process beside itself; 0 in the copy."""
     state = random.getstate()
-    if pid := linux.fork_sibling():
+    with _stop_and_go():
+        pid = linux.fork_sibling()
+    if pid:
         return pid
     linux.die_with_parent()
     os.setsid()
     random.setstate(state)  # Python has seeded it anew, but a copy is to go on like the original
     return 0
+
+
+@contextlib.contextmanager
+def _stop_and_go() -> Generator[None]:
+    """For a fork during which the session's init may stop all processes and let them go on, as when a branch ends.
+
+    What is sent to all meanwhile reaches the child after the fork, but Linux drops the SIGCONT of a process that would
+    ignore it, and the child would be stopped for ever. What is blocked is not dropped.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCONT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def move_to(root: int) -> None:
