@@ -186,3 +186,10 @@ async def session(backend: Sandbox, tools: HostTools) -> AsyncIterator[Session]:
 async def local(server: LocalSandbox) -> AsyncIterator[Session]:
     async with server.open() as session:
         yield session
+
+
+async def value(session: Session, code: str) -> str | None:
+    """Of code that must not fail."""
+    result = await session.run(code)
+    assert result.error is None, result.error
+    return result.value

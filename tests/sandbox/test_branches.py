@@ -16,7 +16,7 @@ from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.plain import SubprocessSandbox
 from codeact.sandbox.session import BoxSession
 
-from .conftest import HostTools, sandbox_named
+from .conftest import HostTools, sandbox_named, value
 
 pytestmark = pytest.mark.anyio
 
@@ -38,12 +38,6 @@ def isolated(request: pytest.FixtureRequest) -> LocalSandbox:
 async def either(isolated: LocalSandbox) -> AsyncIterator[BoxSession]:
     async with isolated.open() as session:
         yield session
-
-
-async def value(session: Session, code: str) -> str | None:
-    result = await session.run(code)
-    assert result.error is None, result.error
-    return result.value
 
 
 async def test_restoring_brings_back_variables_and_files(session: Session) -> None:

@@ -14,6 +14,8 @@ from codeact.sandbox.attacks import CATALOGUE, run_attacks
 from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.session import BoxSession
 
+from .conftest import value
+
 pytestmark = pytest.mark.anyio
 
 _ON_PROC = """
@@ -34,12 +36,6 @@ def held():
 async def session(procless_server: LocalSandbox) -> AsyncIterator[BoxSession]:
     async with procless_server.open() as session:
         yield session
-
-
-async def value(session: BoxSession, code: str) -> str | None:
-    result = await session.run(code)
-    assert result.error is None, result.error
-    return result.value
 
 
 async def test_the_level_is_that_of_namespaces_and_the_report_says_what_is_missing(session: BoxSession) -> None:
