@@ -1,8 +1,30 @@
-"""Runs of agents on tasks."""
+"""Runs of agents on tasks: one episode, or a whole job of them that can be stopped and gone on with at any point."""
 
 from __future__ import annotations
 
 from codeact.rollouts.episode import Episode, play_episode
-from codeact.rollouts.oracles import OracleRow, oracle_rows, oracle_table
+from codeact.rollouts.job import Job, Key
+from codeact.rollouts.oracles import OracleRow, oracle, oracle_rows, oracle_table
+from codeact.rollouts.pool import Finished, Spending, run_job
+from codeact.rollouts.progress import Interval, Progress, wilson
+from codeact.rollouts.results import Results, Rollout, read_results
 
-__all__ = ["Episode", "OracleRow", "oracle_rows", "oracle_table", "play_episode"]
+__all__ = [
+    "Episode",
+    "Finished",
+    "Interval",
+    "Job",
+    "Key",
+    "OracleRow",
+    "Progress",
+    "Results",
+    "Rollout",
+    "Spending",
+    "oracle",
+    "oracle_rows",
+    "oracle_table",
+    "play_episode",
+    "read_results",
+    "run_job",
+    "wilson",
+]

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from codeact.trajectory.compare import Difference, compare
-from codeact.trajectory.load import Loaded, iter_trajectories, load_report, load_trajectories, load_trajectory
+from codeact.trajectory.load import (
+    Loaded,
+    iter_trajectories,
+    load_report,
+    load_trajectories,
+    load_trajectory,
+    whole_trajectory,
+)
 from codeact.trajectory.markdown import to_markdown
 from codeact.trajectory.messages import from_messages, to_messages
 from codeact.trajectory.notebook import notebook, to_notebook
@@ -24,4 +31,5 @@ __all__ = [
     "to_markdown",
     "to_messages",
     "to_notebook",
+    "whole_trajectory",
 ]

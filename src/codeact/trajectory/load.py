@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from codeact.trajectory.encoding import from_line
 from codeact.types import JSON, Outcome, Step, Trajectory
 
 VERSION = 1  # of the schema, the newest that this code reads
+PASSED_OVER = ("job", "broken")  # lines of a results file that hold no trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,17 @@ def iter_trajectories(
     yield from reader.end()
 
 
+def whole_trajectory(record: Mapping[str, JSON]) -> Trajectory:
+    """The trajectory of a record that holds it whole; other fields of the record are passed over.
+
+    Raises:
+        ValueError: it holds none, or one of another version of the schema; says where.
+    """
+    if (version := record.get("schema_version", 1)) != VERSION:
+        raise ValueError(f"a trajectory in schema version {version!r}, and this codeact reads version {VERSION}")
+    return _adapter(Trajectory).validate_python(record)
+
+
 @dataclass(slots=True)
 class _Reader:
     """Puts lines together to trajectories."""
@@ -94,6 +106,9 @@ class _Reader:
             self.broken = number, str(error)
             return
         kind, fields = self._fields(number, record)
+        if kind in PASSED_OVER:
+            yield from self.end()
+            return
         if kind == "trajectory":
             yield from self.end()
             self._check_version(number, fields)
@@ -119,7 +134,7 @@ class _Reader:
     def _fields(self, number: int, record: JSON) -> tuple[str, dict[str, JSON]]:
         fields = cast("dict[str, JSON]", record) if isinstance(record, dict) else {}
         kind = fields.pop("kind", None)
-        if kind not in ("trajectory", "step", "outcome"):
+        if kind not in ("trajectory", "step", "outcome", *PASSED_OVER):
             raise self._error(number, f"not a record of a trajectory (its kind is {kind!r})")
         return kind, fields
 

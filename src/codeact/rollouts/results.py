@@ -1,0 +1,185 @@
+"""The results file of a job: a line that says which job, then one line for each episode, appended when it has ended.
+
+A line is one write, so a killed run leaves at most its last line broken, and loses no more than the episodes that were
+going on. Whoever adds to the file holds a lock on it. An episode's line is its whole trajectory, so whatever reads
+trajectories reads this file too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from codeact.errors import SetupError, UsageError
+from codeact.rollouts.job import Job, Key
+from codeact.tasks import Verdict
+from codeact.trajectory import whole_trajectory
+from codeact.trajectory.encoding import encode, from_line, to_line
+from codeact.types import JSON, Trajectory
+
+Status = Literal["judged", "broken"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """One episode as it is kept."""
+
+    key: Key
+    status: Status  # "broken": the machinery failed, which says nothing of the model
+    labels: Mapping[str, JSON]  # of the task: its domain, and what else reports group by
+    verdict: Verdict | None = None
+    trajectory: Trajectory | None = None
+    error: str = ""  # of the machinery
+
+    def to_line(self) -> bytes:
+        about: dict[str, Any] = {**asdict(self.key), "labels": dict(self.labels)}
+        if self.trajectory is None or self.verdict is None:
+            return to_line({"kind": "broken", "rollout": about, "error": self.error})
+        about["verdict"] = asdict(self.verdict)
+        return to_line({"kind": "trajectory", **encode(self.trajectory), "rollout": about})
+
+    @staticmethod
+    def from_record(record: Mapping[str, Any]) -> Rollout:
+        """Raises KeyError, TypeError or ValueError for a record that is none."""
+        about = record["rollout"]
+        key, labels = Key(about["task"], about["actions"], about["seed"]), about["labels"]
+        if record["kind"] == "broken":
+            return Rollout(key=key, status="broken", labels=labels, error=record["error"])
+        verdict, trajectory = Verdict(**about["verdict"]), whole_trajectory(record)
+        return Rollout(key=key, status="judged", labels=labels, verdict=verdict, trajectory=trajectory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What a file holds: the job it is of, and its episodes by key; of one that was tried again, the last."""
+
+    job: Mapping[str, JSON]
+    rollouts: Mapping[Key, Rollout]
+
+    @property
+    def judged(self) -> list[Rollout]:
+        return [rollout for rollout in self.rollouts.values() if rollout.status == "judged"]
+
+    @property
+    def broken(self) -> list[Rollout]:
+        return [rollout for rollout in self.rollouts.values() if rollout.status == "broken"]
+
+
+def read_results(path: Path) -> Results:
+    """What a file holds. A last line that was cut off is left out: its episode will be run again.
+
+    Raises:
+        UsageError: no such file, or not a results file; names the line.
+    """
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise UsageError(f"cannot read the results file {str(path)!r}: {error.strerror or error}") from error
+    job: Mapping[str, JSON] = {}
+    rollouts = dict[Key, Rollout]()
+    for number, line in enumerate(lines, 1):
+        try:
+            record = cast("dict[str, Any]", from_line(line))
+            if number == 1:
+                job = _header(record)
+            else:
+                rollout = Rollout.from_record(record)
+                rollouts[rollout.key] = rollout
+        except (KeyError, TypeError, ValueError) as error:
+            if not _cut_off(lines, number):
+                raise UsageError(f"{str(path)!r}, line {number}: not of a results file ({error})") from error
+    return Results(job=job, rollouts=rollouts)
+
+
+def _header(record: dict[str, Any]) -> Mapping[str, JSON]:
+    if record.get("kind") != "job":
+        raise ValueError(f"it begins with a {record.get('kind')!r} and not with a 'job'")
+    return {name: value for name, value in record.items() if name != "kind"}
+
+
+def _cut_off(lines: list[bytes], number: int) -> bool:
+    """Whether a line that cannot be read is what a killed run leaves: the last one, or one that was ended when the run
+    went on. Such a line does not end as JSON does.
+    """
+    return number == len(lines) or not lines[number - 1].rstrip().endswith(b"}")
+
+
+class ResultsWriter:
+    """Adds to a results file; `begun` makes one."""
+
+    def __init__(self, file: int, path: Path, done: Mapping[Key, Rollout]) -> None:
+        self._file = file
+        self._path = path
+        self.done = dict(done)
+
+    def add(self, rollout: Rollout) -> None:
+        """Raises `SetupError` when the disk is full or gone; then the file is as it was."""
+        _append(self._file, self._path, rollout.to_line())
+        self.done[rollout.key] = rollout
+
+
+@contextmanager
+def begun(path: Path, job: Job) -> Generator[ResultsWriter]:
+    """Go on with the job's results in this file, or begin them.
+
+    Raises:
+        UsageError: the file is of another job (says in what), or not a results file, or another run is writing to it.
+        SetupError: it cannot be written.
+    """
+    file = _opened(path)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"another run is writing to {str(path)!r}; wait for it, or name another file") from None
+        done: Mapping[Key, Rollout] = {}
+        if os.fstat(file).st_size:
+            results = read_results(path)
+            _check_same(path, results.job, job.header())
+            done = results.rollouts
+            if os.pread(file, 1, os.fstat(file).st_size - 1) != b"\n":
+                _append(file, path, b"\n")
+        else:
+            _append(file, path, to_line({"kind": "job", **job.header()}))
+        yield ResultsWriter(file, path, done)
+    finally:
+        os.close(file)
+
+
+def _opened(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise SetupError(f"cannot write the results file {str(path)!r}: {error.strerror or error}") from error
+
+
+def _append(file: int, path: Path, line: bytes) -> None:
+    size = os.fstat(file).st_size
+    rest = memoryview(line)
+    try:
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.fsync(file)
+    except OSError as error:
+        os.ftruncate(file, size)
+        raise SetupError(f"cannot write the results file {str(path)!r}: {error.strerror or error}") from error
+
+
+def _check_same(path: Path, found: Mapping[str, JSON], wanted: Mapping[str, JSON]) -> None:
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise UsageError(
+                f"{str(path)!r} holds results of another job: its {name} is {_short(found.get(name))}, and here it is "
+                f"{_short(value)}; results of different jobs are never mixed, so name another file"
+            )
+
+
+def _short(value: JSON) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
