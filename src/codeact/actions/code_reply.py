@@ -51,7 +51,8 @@ def read(completion: Completion, dialect: str) -> Reply:
     if completion.calls:
         return _read_calls(completion, form)
     seen = reasoning.visible(completion, form=form, action_body=_action_body if dialect == "action" else None)
-    for collect in (_marked, _untagged, _wrapped):
+    ways = (_marked, _untagged, _wrapped, _bare) if len(seen.parts) == 1 else (_marked, _untagged, _wrapped)
+    for collect in ways:
         draft = _draft(seen, collect)
         if draft.codes and draft.last:
             _check_end(draft, draft.last, completion.finish, form)
@@ -103,6 +104,11 @@ def _wrapped(segment: Segment) -> str | None:
     text = segment.text.strip()
     found = next(_codes_in_objects(text), None)
     return found or (repair.broken_code_object(text) if text.startswith("{") else None)
+
+
+def _bare(segment: Segment) -> str | None:
+    """A reply that is a program from its first to its last word, as small models write it."""
+    return segment.text if segment.kind == "prose" and python_source.is_program(segment.text.strip()) else None
 
 
 def _codes_in_objects(text: str) -> Iterator[str]:

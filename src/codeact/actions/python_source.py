@@ -55,6 +55,19 @@ def does_something(code: str) -> bool:
     return tree is not None and any(_acts(statement) for statement in tree.body)
 
 
+def is_program(text: str) -> bool:
+    """Whether a text is hardly meant as anything but code: each statement acts, and one is a call or an import.
+
+    Not an assignment alone: `x = sqrt(2)` is an answer to many a question.
+    """
+    tree = _plain_tree(text)
+    return (
+        tree is not None
+        and all(_acts(statement) for statement in tree.body)
+        and any(isinstance(statement, (ast.Import, ast.ImportFrom)) or _is_call(statement) for statement in tree.body)
+    )
+
+
 def first_outside_strings(
     pattern: re.Pattern[str], text: str, start: int, *, in_comments: bool
 ) -> re.Match[str] | None:
@@ -79,6 +92,10 @@ def _plain_tree(code: str) -> ast.Module | None:
     # A null byte is a ValueError; the parser's own stack limit shows as MemoryError or RecursionError.
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
+
+
+def _is_call(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, (ast.Call, ast.Await))
 
 
 def _acts(statement: ast.stmt) -> bool:

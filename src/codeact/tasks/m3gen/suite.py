@@ -26,7 +26,7 @@ DOMAINS: Mapping[str, Generate] = {
     "shops": office.shops,
 }
 CALLS = (1, 2, 4, 8, 16)  # the points of the curve
-BARE = "Answer with the value alone, without any words around it."
+BARE = "Work step by step with the tools. The final answer is one exact value, without any words around it."
 
 
 def tasks(

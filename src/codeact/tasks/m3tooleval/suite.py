@@ -23,7 +23,7 @@ from codeact.types import JSON, ToolSpec
 
 DOMAINS = (DECODER, DNA, TRADE, TRAVEL, WEB)  # in the original's order
 
-BARE = "Answer with the value alone, without any words around it."
+BARE = "Work step by step with the tools. The final answer is one exact value, without any words around it."
 
 # 20 and not the original's 10: where each call is a turn, as in json and text, the longest task takes 14 calls. A limit
 # that only two of three formats can meet would measure itself.
