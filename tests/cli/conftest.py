@@ -34,7 +34,7 @@ def workplace(folder: Path) -> Codeact:
     places = {"HOME": str(home), "CODEACT_HOME": str(home / "codeact")}
     for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         places[variable] = str(home / variable.lower())
-    boxes = {f"CODEACT_{command}_SANDBOX": "quick:Quick" for command in ("RUN", "CHAT", "REPLAY")}
+    boxes = {f"CODEACT_{command}_SANDBOX": "quick:Quick" for command in ("RUN", "CHAT", "REPLAY", "BENCH")}
     return Codeact(work, {**kept, **places, **boxes})
 
 

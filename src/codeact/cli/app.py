@@ -31,6 +31,7 @@ class Entry:
 COMMANDS = {
     "run": Entry("codeact.cli.run:run", "Solve one task, and watch how."),
     "chat": Entry("codeact.cli.chat:chat", "Talk with an agent that keeps its variables."),
+    "bench": Entry("codeact.cli.bench:bench", "Measure models on a suite of tasks, in code, JSON and text."),
     "view": Entry("codeact.cli.view:view", "Show a recorded run."),
     "export": Entry("codeact.cli.export:export", "Convert a recorded run: chat messages, Markdown, notebook."),
     "replay": Entry("codeact.cli.replay:replay", "Run the actions of a recorded run again and report differences."),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from codeact.errors import UsageError
+from codeact.cli.named_values import named_values
 from codeact.sandbox import sandbox
 from codeact.sandbox.base import Sandbox
 
@@ -38,7 +37,7 @@ def options_of(name: str, given: Sequence[str] = (), **options: Any) -> dict[str
         UsageError: one is not NAME=VALUE.
     """
     known = {option: value for option, value in options.items() if value is not None}
-    return {**_from_environment(name), **known, **dict(map(_option, given))}
+    return {**_from_environment(name), **known, **named_values("--sandbox-option", given, "image=codeact-box")}
 
 
 def _from_environment(name: str) -> dict[str, str]:
@@ -47,14 +46,3 @@ def _from_environment(name: str) -> dict[str, str]:
         for option, variables in _VARIABLES.get(name, {}).items()
     }
     return {option: value for option, value in first.items() if value}
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """A value that can be read as JSON is taken as such: a number, a list; all others are text."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip().isidentifier():
-        raise UsageError(f"--sandbox-option {text!r} should be NAME=VALUE, as in image=codeact-box")
-    try:
-        return name.strip(), json.loads(value)
-    except ValueError:
-        return name.strip(), value

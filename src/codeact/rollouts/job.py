@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -36,7 +37,10 @@ class Job:
     tasks: Sequence[Task] = field(repr=False)
     actions: Sequence[str] = FORMATS
     seeds: Sequence[int] = (0,)
-    options: Mapping[str, JSON] = field(default_factory=dict[str, Any])  # of the suite: size, difficulty, …
+    options: Mapping[str, JSON] = field(
+        default_factory=dict[str, Any]
+    )  # of the suite: size, difficulty, the share taken
+    settings: Mapping[str, JSON] = field(default_factory=dict[str, Any])  # what else changes results: temperature, …
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.actions if name not in FORMATS]
@@ -63,4 +67,5 @@ class Job:
         """What the results file says of the job."""
         plain = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "tasks"}
         listed = {name: list(plain[name]) for name in ("actions", "seeds")}
-        return {"schema": SCHEMA, **plain, **listed, "options": dict(self.options), "tasks": [t.id for t in self.tasks]}
+        header = {"schema": SCHEMA, **plain, **listed, "tasks": [task.id for task in self.tasks]}
+        return json.loads(json.dumps(header))  # as it is read back: a tuple among the options has become a list

@@ -123,6 +123,19 @@ class ResultsWriter:
         self.done[rollout.key] = rollout
 
 
+def known_results(path: Path, job: Job) -> Mapping[Key, Rollout]:
+    """What the job has in this file so far; nothing where there is no file yet. Changes nothing.
+
+    Raises:
+        UsageError: the file is of another job (says in what), or not a results file.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        return {}
+    results = read_results(path)
+    _check_same(path, results.job, job.header())
+    return results.rollouts
+
+
 @contextmanager
 def begun(path: Path, job: Job) -> Generator[ResultsWriter]:
     """Go on with the job's results in this file, or begin them.
@@ -137,11 +150,8 @@ def begun(path: Path, job: Job) -> Generator[ResultsWriter]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UsageError(f"another run is writing to {str(path)!r}; wait for it, or name another file") from None
-        done: Mapping[Key, Rollout] = {}
+        done = known_results(path, job)
         if os.fstat(file).st_size:
-            results = read_results(path)
-            _check_same(path, results.job, job.header())
-            done = results.rollouts
             if os.pread(file, 1, os.fstat(file).st_size - 1) != b"\n":
                 _append(file, path, b"\n")
         else:
@@ -176,7 +186,7 @@ def _check_same(path: Path, found: Mapping[str, JSON], wanted: Mapping[str, JSON
         if found.get(name) != value:
             raise UsageError(
                 f"{str(path)!r} holds results of another job: its {name} is {_short(found.get(name))}, and here it is "
-                f"{_short(value)}; results of different jobs are never mixed, so name another file"
+                f"{_short(value)}; results of different jobs are never mixed, so name another file or folder"
             )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Protocol
 
@@ -119,6 +120,10 @@ class Suite:
         if chosen is None:
             names = ", ".join(known.name for known in self.profiles)
             raise UsageError(f"{self.name} has no profile {profile!r}; there are: {names}")
+        try:
+            signature(chosen.tasks).bind(**options)
+        except TypeError as error:
+            raise UsageError(f"{self.name} cannot take these options: {error}") from error
         return chosen.tasks(**options)
 
 

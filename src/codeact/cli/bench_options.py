@@ -1,0 +1,85 @@
+"""The options of `codeact bench`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from codeact.cli.options import option
+
+
+def _players(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
+    return option(*names, help=help, metavar=metavar, min=min, panel="Models")
+
+
+def _tasks(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
+    return option(*names, help=help, metavar=metavar, min=min, panel="Tasks")
+
+
+def _running(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
+    return option(*names, help=help, metavar=metavar, min=min, panel="Running")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchOptions:
+    """What is measured, on what, and how much it may take."""
+
+    model: Annotated[
+        list[str],
+        _players("--model", "-m", metavar="PROVIDER:NAME", help="A model, or `oracle`: no model at all; repeatable."),
+    ] = field(default_factory=list[str])
+    temperature: Annotated[float | None, _players(min=0.0, help="Randomness; default: the model's own.")] = None
+    reply_tokens: Annotated[
+        int | None, _players(min=1, help="Of one reply, at most; default: what the suite's rules say.")
+    ] = None
+    base_url: Annotated[str | None, _players(metavar="URL", help="Address of the hosted models' endpoint.")] = None
+    prices: Annotated[
+        list[str],
+        _players(metavar="[MODEL=]IN,OUT[,CACHED]", help="USD per million tokens, of one model or of all; repeatable."),
+    ] = field(default_factory=list[str])
+    model_option: Annotated[
+        list[str], _players(metavar="NAME=VALUE", help="An option of the models, as in context=4096; repeatable.")
+    ] = field(default_factory=list[str])
+    actions: Annotated[
+        str, _tasks(metavar="FORMAT,…", help="What the models act by: code, json, text or several of them.")
+    ] = "code,json,text"
+    seeds: Annotated[int, _tasks(min=1, metavar="N", help="Each task N times, with the seeds 0 to N-1.")] = 1
+    profile: Annotated[str | None, _tasks(metavar="NAME", help="Of the suite; default: its first one.")] = None
+    tasks: Annotated[
+        int | None, _tasks(min=1, metavar="N", help="Only N tasks, drawn evenly over the domains; default: all.")
+    ] = None
+    subset_seed: Annotated[int, _tasks(metavar="SEED", help="Which N tasks are drawn.")] = 0
+    domain: Annotated[list[str], _tasks(metavar="NAME", help="Only tasks of this domain; repeatable.")] = field(
+        default_factory=list[str]
+    )
+    task: Annotated[list[str], _tasks(metavar="ID", help="Only this task; repeatable.")] = field(
+        default_factory=list[str]
+    )
+    option: Annotated[
+        list[str], _tasks(metavar="NAME=VALUE", help="An option of the suite, as in calls=[1,2,4]; repeatable.")
+    ] = field(default_factory=list[str])
+    data: Annotated[Path | None, _tasks(metavar="PATH", help="The data of a suite that has to be given them.")] = None
+    sandbox: Annotated[str, _running(metavar="NAME", help="Where the code runs: local, docker, …")] = "local"
+    sandbox_option: Annotated[
+        list[str], _running(metavar="NAME=VALUE", help="An option of that sandbox, as in image=my-box; repeatable.")
+    ] = field(default_factory=list[str])
+    require: Annotated[
+        str | None, _running(metavar="LEVEL", help="Refuse to run code that is isolated less strongly than this.")
+    ] = None
+    at_once: Annotated[
+        int | None, _running(min=1, metavar="N", help="Episodes at the same time; default: 1 for local models, else 8.")
+    ] = None
+    max_tokens: Annotated[
+        int | None, _running(min=1, help="Begin no episode after so many tokens, read and written.")
+    ] = None
+    max_time: Annotated[
+        float | None, _running(min=0.1, metavar="SECONDS", help="Begin no episode after so much time.")
+    ] = None
+    max_cost: Annotated[
+        float | None, _running(min=0.0001, metavar="USD", help="Begin no episode after so much money; needs --prices.")
+    ] = None
+    out: Annotated[
+        Path | None,
+        _running("--out", "-o", metavar="FOLDER", help="For the results; default: below codeact-runs/bench/."),
+    ] = None
