@@ -18,7 +18,7 @@ class Interval:
     high: float
 
 
-def wilson(successes: int, total: int) -> Interval:
+def wilson(successes: float, total: float) -> Interval:
     """Wilson's 95 % interval of a proportion: honest for few episodes, and for none or all successful ones."""
     if total == 0:
         return Interval(0.0, 1.0)

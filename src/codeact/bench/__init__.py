@@ -1,0 +1,1 @@
+"""Comparing action formats from results files: statistics, error taxonomy, reports."""
