@@ -132,6 +132,6 @@ def _resampled_means(values: Clusters) -> NDArray[np.float64]:
     sizes = np.array([len(cluster) for cluster in values], dtype=np.float64)
     means = list[NDArray[np.float64]]()
     for _ in range(0, RESAMPLES, _AT_ONCE):
-        drawn = rng.multinomial(tasks, [1 / tasks] * tasks, size=_AT_ONCE)  # (_AT_ONCE, tasks)
-        means.append(drawn @ sums / (drawn @ sizes))
+        drawn = rng.integers(0, tasks, size=(_AT_ONCE, tasks))  # which tasks
+        means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
     return np.concatenate(means)
