@@ -11,15 +11,16 @@ from codeact.tasks.answers import Expected
 from codeact.tasks.base import Profile, Rules, Suite, Task, workbench
 from codeact.tasks.m3tooleval.decoder import DECODER
 from codeact.tasks.m3tooleval.dna import DNA
+from codeact.tasks.m3tooleval.original import original_tasks
 from codeact.tasks.m3tooleval.paper_judge import PaperJudge
-from codeact.tasks.m3tooleval.paper_space import TRY_AGAIN, PaperSpace
+from codeact.tasks.m3tooleval.paper_rules import PAPER_RULES, paper_oracles
 from codeact.tasks.m3tooleval.question import Domain, Edition, Question
 from codeact.tasks.m3tooleval.trade import TRADE
-from codeact.tasks.m3tooleval.travel import TRAVEL, misdocumented
+from codeact.tasks.m3tooleval.travel import TRAVEL
 from codeact.tasks.m3tooleval.web import WEB
-from codeact.tasks.oracle import Calls, Cells, Oracle, program_oracles
+from codeact.tasks.oracle import Oracle, program_oracles
 from codeact.tools import ToolSource
-from codeact.types import JSON, ToolSpec
+from codeact.types import JSON
 
 DOMAINS = (DECODER, DNA, TRADE, TRAVEL, WEB)  # in the original's order
 
@@ -30,33 +31,16 @@ BARE = "Work step by step with the tools. The final answer is one exact value, w
 FIXED_RULES = Rules(turns=20)
 
 
-def paper_space(format: str) -> PaperSpace:
-    return PaperSpace(format, misdocumented)
-
-
-def paper_opening(format: str, prompt: str, tools: Sequence[ToolSpec]) -> str:
-    return paper_space(format).opening(prompt, tools)
-
-
-PAPER_RULES = Rules(
-    turns=10,
-    attempts=None,
-    try_again=TRY_AGAIN,
-    unreadable_turns=True,
-    remarks=False,
-    reply_tokens=512,
-    action_time=30.0,
-    space=paper_space,
-    opening=paper_opening,
-)
-
-
 def tasks(edition: Edition, **options: JSON) -> Sequence[Task]:
     """All 82, in the original's order.
 
     Raises:
         UsageError: there are no options.
     """
+    if "data" in options:
+        raise UsageError(
+            f"the profile {edition} needs no data; remedy: the original's own tasks are --profile original"
+        )
     if options:
         raise UsageError(f"m3tooleval has no option {', '.join(map(repr, options))}; remedy: leave it out")
     return tuple(_tasks(edition))
@@ -78,7 +62,7 @@ def _task(domain: Domain, question: Question, edition: Edition) -> Task:
         prompt=prompt if paper else f"{prompt} {BARE}",
         open=workbench(partial(_tools, domain, edition)),
         judge=PaperJudge(question.value) if paper else judge,
-        oracles=_paper_oracles(domain, question) if paper else program_oracles(domain.prelude + question.program),
+        oracles=paper_oracles(domain, question) if paper else program_oracles(domain.prelude + question.program),
         rules=PAPER_RULES if paper else FIXED_RULES,
     )
 
@@ -90,11 +74,9 @@ def _tools(domain: Domain, edition: Edition, actions: str) -> Sequence[ToolSourc
     return [tool for tool in tools if getattr(tool, "__name__", "") not in unneeded]
 
 
-def _paper_oracles(domain: Domain, question: Question) -> Mapping[str, Oracle]:
-    """There is no `final_answer` there: code prints, and the answer is a turn of its own. A tool has a builtin's name."""
-    program = f"from builtins import max, min\n\n{domain.prelude}{question.program}".replace("sum_values(", "sum(")
-    calls = Calls(program)
-    return {"code": Cells([f"{program}\nprint(result)"]), "json": calls, "text": calls}
+def paper_ways() -> Mapping[str, Mapping[str, Oracle]]:
+    """The oracles of the paper's edition by the names of their tasks: many are good for the original's tasks too."""
+    return {task.id: task.oracles for task in _tasks("paper")}
 
 
 SUITE = Suite(
@@ -104,5 +86,10 @@ SUITE = Suite(
     profiles=(
         Profile(name="fixed", summary="repaired tasks, data and checker", tasks=partial(tasks, "fixed")),
         Profile(name="paper", summary="the original's protocol and defects", tasks=partial(tasks, "paper")),
+        Profile(
+            name="original",
+            summary="the original's own tasks, from a checkout",
+            tasks=partial(original_tasks, paper_ways),
+        ),
     ),
 )
