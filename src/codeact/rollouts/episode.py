@@ -9,8 +9,9 @@ from codeact.actions.base import ActionSpace
 from codeact.agent import Agent, Budget, Check, Evidence, RunResult
 from codeact.events import Emit, ignore
 from codeact.models.base import Model
+from codeact.sandbox import sandbox as sandbox_named
 from codeact.sandbox.base import Sandbox
-from codeact.tasks import Environment, Task, Verdict
+from codeact.tasks import Environment, Task, Verdict, verdict_of
 from codeact.tools import ToolSet
 from codeact.trajectory import TrajectoryWriter
 from codeact.types import Answer, ToolSpec
@@ -48,21 +49,22 @@ async def play_episode(
     """
     rules = task.rules
     space = rules.space(actions)
+    place = sandbox_named(sandbox) if isinstance(sandbox, str) else sandbox
     async with task.open(actions) as environment:
         tools = ToolSet(environment.tools)
         agent = Agent(
             model(task, space, tools.specs) if callable(model) else model,
             tools=[tools],
             actions=space,
-            sandbox=sandbox,
+            sandbox=place,
             budget=budget_of(task),
-            checks=[retry(task, environment)] if rules.attempts != 1 else [],
+            checks=[retry(task, environment, place)] if rules.attempts != 1 else [],
             seed=seed,
         )
         first = rules.opening(actions, task.prompt, tools.specs) if rules.opening else task.prompt
         async with agent.open() as conversation:
             result = await conversation.send(first, emit=emit, record=record)
-        verdict = task.judge(result.outcome.answer, environment)
+        verdict = await verdict_of(task, result.outcome.answer, environment, place)
     return Episode(task=task.id, actions=actions, verdict=verdict, result=result)
 
 
@@ -81,10 +83,11 @@ def budget_of(task: Task) -> Budget:
     )
 
 
-def retry(task: Task, environment: Environment) -> Check:
+def retry(task: Task, environment: Environment, sandbox: Sandbox) -> Check:
     """A check that sends a wrong answer back, as the rules say."""
 
     async def right(answer: Answer, evidence: Evidence) -> str | None:
-        return None if task.judge(answer, environment).correct else task.rules.try_again
+        verdict = await verdict_of(task, answer, environment, sandbox)
+        return None if verdict.correct else task.rules.try_again
 
     return right

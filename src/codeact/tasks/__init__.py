@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from codeact.tasks.answers import CENTS, Expected, reached
-from codeact.tasks.base import Environment, Judge, Profile, Rules, Suite, Task, Verdict, Workbench, workbench
+from codeact.tasks.base import (
+    Environment,
+    Judge,
+    Profile,
+    Proving,
+    Rules,
+    Suite,
+    Task,
+    Verdict,
+    Workbench,
+    verdict_of,
+    workbench,
+)
 from codeact.tasks.oracle import Calls, Cells, Oracle, OracleModel, program_oracles
 from codeact.tasks.suites import suite, suite_names
 
@@ -17,6 +29,7 @@ __all__ = [
     "Oracle",
     "OracleModel",
     "Profile",
+    "Proving",
     "Rules",
     "Suite",
     "Task",
@@ -26,5 +39,6 @@ __all__ = [
     "reached",
     "suite",
     "suite_names",
+    "verdict_of",
     "workbench",
 ]

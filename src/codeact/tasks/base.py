@@ -11,11 +11,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from codeact.actions import action_space
 from codeact.actions.base import ActionSpace
 from codeact.errors import UsageError
+from codeact.sandbox.base import Sandbox
 from codeact.tasks.oracle import Oracle
 from codeact.tools import ToolSource
 from codeact.types import JSON, Answer, ToolSpec
@@ -38,6 +39,19 @@ class Environment(Protocol):
     @property
     def succeeded(self) -> bool | None:
         """The world's own signal: whether the goal is reached; None where only the answer decides."""
+        ...
+
+
+@runtime_checkable
+class Proving(Environment, Protocol):
+    """A world that has to try an answer out before anybody can judge it: a program, by its tests."""
+
+    async def prove(self, answer: Answer | None, sandbox: Sandbox) -> None:
+        """Try it in a box of its own; `succeeded` then tells what came of it.
+
+        Raises:
+            SandboxError: the machinery around the box failed.
+        """
         ...
 
 
@@ -125,6 +139,17 @@ class Suite:
         except TypeError as error:
             raise UsageError(f"{self.name} cannot take these options: {error}") from error
         return chosen.tasks(**options)
+
+
+async def verdict_of(task: Task, answer: Answer | None, environment: Environment, sandbox: Sandbox) -> Verdict:
+    """What an answer is worth. Where it has to be tried out first, that is done in a new session of `sandbox`.
+
+    Raises:
+        SandboxError: the machinery around the box failed.
+    """
+    if isinstance(environment, Proving):
+        await environment.prove(answer, sandbox)
+    return task.judge(answer, environment)
 
 
 def workbench(

@@ -1,0 +1,1 @@
+"""MINT's seven families without a game, from the publisher's files."""
