@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from codeact.bench import Written, write_report
+from codeact.bench.analysis import analyse
 from codeact.bench.as_html import as_html
 from codeact.bench.as_markdown import as_markdown
 from codeact.bench.blocks import Heading, Noted, Prose, Table, legible
 from codeact.bench.figures import shown
+from codeact.bench.page import page
+from codeact.bench.sections import sections_of
 from codeact.errors import SetupError
 from codeact.rollouts import Spending
 
@@ -154,6 +157,16 @@ async def test_incomplete_results_say_so_and_extrapolate_nothing(tmp_path: Path)
     assert 2 < done < 12
     assert f"half: INCOMPLETE, {12 - done} episodes of 12 without a result" in text
     assert f"| half | json | {done // 2}/{done // 2} = 100.0 % |" in text
+
+
+async def test_a_subset_of_a_suite_says_its_share(tmp_path: Path) -> None:
+    """Other options make another section; a share of the same tasks does not."""
+    share = {"subset": {"tasks": 6, "of": 82, "seed": 0}}
+    results = [await played(tmp_path, options=share, actions=("json",)), await played(tmp_path, model="all")]
+    [(section, pictures)] = [(found, ()) for found in sections_of(results)]
+    text = as_markdown(page([(section, analyse(section), pictures)]))
+    assert "| counter | 6 of 82 | 1 | 6 | 6 | 100.0 % | 0 | 6/6 | – |" in text
+    assert "counter, on 6 of the suite's 82 tasks (seed=0): complete; all numbers are over its 6 tasks" in text
 
 
 async def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def _model(analysis: Analysis) -> dict[str, JSON]:
 
 def _run(entrant: Entrant) -> dict[str, JSON]:
     return {
+        "settings": dict(entrant.settings),
+        "subset": dict(entrant.share),
         "formats": list(entrant.formats),
         "tasks": len(entrant.tasks),
         "seeds": list(entrant.seeds),

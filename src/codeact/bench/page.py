@@ -57,9 +57,11 @@ def _what_was_run(section: Section) -> Iterator[Block]:
 def _run_row(entrant: Entrant, formats: Sequence[str]) -> list[str]:
     judged, cells = len(entrant.episodes), len(entrant.tasks) * len(entrant.seeds)
     by_format = [f"{entrant.judged(name)}/{cells}" if name in entrant.formats else words.NONE for name in formats]
+    of = f" of {entrant.share['of']}" if "of" in entrant.share else ""
     return [
-        entrant.model,
-        *map(words.count, (len(entrant.tasks), len(entrant.seeds), entrant.planned, judged)),
+        f"{entrant.model}{words.settings(entrant.settings)}",
+        f"{len(entrant.tasks)}{of}",
+        *map(words.count, (len(entrant.seeds), entrant.planned, judged)),
         words.per_cent(judged / entrant.planned),
         words.count(len(entrant.broken)),
         *by_format,
@@ -68,15 +70,22 @@ def _run_row(entrant: Entrant, formats: Sequence[str]) -> list[str]:
 
 def _compared(entrant: Entrant) -> str:
     missing = entrant.planned - len(entrant.episodes)
+    drawn = f", {_drawn(entrant)}" if entrant.share else ""
     tasks = len({task for task, _ in entrant.common})
     extent = f"{words.several(tasks, 'task')} ({words.several(len(entrant.common), 'pair')} of task and seed)"
     if not missing:
-        return f"{entrant.model}: complete; all numbers are over its {extent}."
+        return f"{entrant.model}{drawn}: complete; all numbers are over its {extent}."
     return (
-        f"{entrant.model}: INCOMPLETE, {words.several(missing, 'episode')} of {entrant.planned:,} without a result, "
-        f"{len(entrant.broken):,} of them because the machinery broke. All numbers below are over the {extent} that "
-        f"have a result in every format ({', '.join(entrant.formats)}); nothing is extrapolated."
+        f"{entrant.model}{drawn}: INCOMPLETE, {words.several(missing, 'episode')} of {entrant.planned:,} without a "
+        f"result, {len(entrant.broken):,} of them because the machinery broke. All numbers below are over the {extent} "
+        f"that have a result in every format ({', '.join(entrant.formats)}); nothing is extrapolated."
     )
+
+
+def _drawn(entrant: Entrant) -> str:
+    """Which part of the suite was to be run: `20 of its 82 tasks (seed=0)`."""
+    how = words.settings({name: value for name, value in entrant.share.items() if name not in ("tasks", "of")})
+    return f"on {len(entrant.tasks)} of the suite's {entrant.share.get('of')} tasks{how and f' ({how[2:]})'}"
 
 
 def _numbers(analyses: Sequence[Analysis], pictures: Sequence[Picture]) -> Iterator[Block]:

@@ -15,6 +15,7 @@ from codeact.rollouts.job import SCHEMA
 from codeact.types import JSON, Outcome, Usage
 
 _FIELDS = ("suite", "profile", "model", "options", "tasks", "seeds", "actions")  # of the job that a report needs
+SHARE = "subset"  # the option that says which share of a suite's tasks a job takes
 _NO_OUTCOME = Outcome(status="cancelled")
 
 
@@ -43,6 +44,8 @@ class Entrant:
     """One model in a section: what was to be run, and what was."""
 
     model: str
+    settings: Mapping[str, JSON] = field(default_factory=dict[str, Any])  # temperature, …
+    share: Mapping[str, JSON] = field(default_factory=dict[str, Any])  # of the suite's tasks; empty for all of them
     formats: Sequence[str]
     tasks: Sequence[str]
     seeds: Sequence[int]
@@ -92,7 +95,8 @@ def sections_of(results: Sequence[Results]) -> list[Section]:
             raise UsageError(f"results in schema {job.get('schema')!r}; this codeact reads schema {SCHEMA}")
         if missing := next((name for name in _FIELDS if name not in job), None):
             raise UsageError(f"results of a job that does not say its {missing}")
-        place = (str(job["suite"]), str(job["profile"]), json.dumps(job["options"], sort_keys=True, default=repr))
+        options = {name: value for name, value in job["options"].items() if name != SHARE}
+        place = (str(job["suite"]), str(job["profile"]), json.dumps(options, sort_keys=True))
         groups.setdefault(place, {}).setdefault(str(job["model"]), []).append(result)
     return [
         Section(
@@ -108,8 +112,8 @@ def sections_of(results: Sequence[Results]) -> list[Section]:
 def _entrant(model: str, files: Sequence[Results]) -> Entrant:
     first, formats = files[0].job, list[str]()
     for file in files:
-        for name in ("tasks", "seeds"):
-            if file.job[name] != first[name]:
+        for name in ("tasks", "seeds", "settings"):
+            if file.job.get(name) != first.get(name):
                 raise UsageError(
                     f"two results files of {model!r} on {first['suite']!r} differ in their {name}; "
                     "results of different jobs are never mixed, so report them apart"
@@ -119,6 +123,8 @@ def _entrant(model: str, files: Sequence[Results]) -> Entrant:
         formats += file.job["actions"]
     return Entrant(
         model=model,
+        settings=first.get("settings", {}),
+        share=first["options"].get(SHARE, {}),
         formats=formats,
         tasks=first["tasks"],
         seeds=first["seeds"],
