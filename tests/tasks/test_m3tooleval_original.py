@@ -14,6 +14,7 @@ from codeact.errors import SandboxError, SetupError, ToolError, UsageError
 from codeact.events import ActionStarted, Event
 from codeact.models.scripted import ScriptedModel
 from codeact.rollouts import play_episode
+from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import Task, suite
 from codeact.tasks.m3tooleval.original_process import OriginalProcess, checkout_in, original_process
 from codeact.types import ToolResults
@@ -63,7 +64,8 @@ async def test_what_the_checkout_registers_is_played_with_its_prompts_tools_and_
 async def test_code_in_the_box_calls_tools_of_that_process(checkout: Path) -> None:
     code = "try:\n    add('x', 1)\nexcept ValueError as error:\n    print(error, max([3, 4]), add(1, 1))"
     model = ScriptedModel([f"Action:\n{code}\nEnd Action", "Answer: 2"])
-    episode = await play_episode(tasks(checkout)["sums/two"], model)
+    async with LocalSandbox(preload=(), checkpoints="none") as sandbox:
+        episode = await play_episode(tasks(checkout)["sums/two"], model, sandbox=sandbox)
     observation = episode.result.trajectory.steps[0].observation
     assert episode.verdict.correct
     assert observation is not None

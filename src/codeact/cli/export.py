@@ -5,27 +5,38 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
 from codeact.cli.options import option
 from codeact.cli.records import RecordFile, read_records
-from codeact.errors import UsageError
+from codeact.errors import MissingExtraError, UsageError
+from codeact.rollouts import read_results
 from codeact.trajectory import notebook, to_markdown, to_messages
 from codeact.types import JSON, Trajectory
 
-Form = Literal["messages", "markdown", "notebook"]
+Form = Literal["messages", "markdown", "notebook"]  # one file of text
+Target = Literal["messages", "markdown", "notebook", "inspect"]
 FORM_OF_SUFFIX: dict[str, Form] = {".jsonl": "messages", ".md": "markdown", ".ipynb": "notebook"}
 
 
 def export(
     file: RecordFile,
-    to: Annotated[Form, option("--to", help="messages is one chat per line, as trainers read it.")],
+    to: Annotated[
+        Target,
+        option("--to", help="messages is one chat per line, as trainers read it; inspect is for a job's results."),
+    ],
     out: Annotated[
-        Path | None, option("--out", "-o", metavar="FILE", help="Where to; default: standard output.")
+        Path | None,
+        option("--out", "-o", metavar="FILE", help="Where to; default: standard output, for inspect the folder logs."),
     ] = None,
 ) -> int:
-    """Convert a recorded run to chat messages (JSON lines), to Markdown or to a Jupyter notebook."""
+    """Convert a recorded run to chat messages, Markdown or a Jupyter notebook, or a job's results to Inspect logs."""
+    if to == "inspect":
+        for path in inspect_logs(file, out or Path("logs")):
+            sys.stdout.write(f"{path}\n")
+        return 0
     text = convert(read_records(file), to)
     if out is None:
         sys.stdout.write(text)
@@ -47,6 +58,18 @@ def convert(trajectories: Sequence[Trajectory], to: Form) -> str:
                 json.dumps(_one_notebook([notebook(each) for each in trajectories]), ensure_ascii=False, indent=1)
                 + "\n"
             )
+
+
+def inspect_logs(file: Path, folder: Path) -> Sequence[Path]:
+    """Raises what `export_logs` raises, and `MissingExtraError`."""
+    results = read_results(file)
+    try:
+        logs = import_module("codeact.inspect.logs")
+    except ModuleNotFoundError as error:
+        if error.name != "inspect_ai":
+            raise
+        raise MissingExtraError("inspect", "an export to Inspect") from error
+    return logs.export_logs(results, folder)
 
 
 def _one_notebook(notebooks: Sequence[dict[str, JSON]]) -> dict[str, JSON]:
