@@ -43,6 +43,16 @@ class Environment(Protocol):
 
 
 @runtime_checkable
+class Telling(Environment, Protocol):
+    """A world that makes up the task when it is made: a game's goal, say."""
+
+    @property
+    def told(self) -> str:
+        """What an agent is told after the task's prompt."""
+        ...
+
+
+@runtime_checkable
 class Proving(Environment, Protocol):
     """A world that has to try an answer out before anybody can judge it: a program, by its tests."""
 
@@ -139,6 +149,11 @@ class Suite:
         except TypeError as error:
             raise UsageError(f"{self.name} cannot take these options: {error}") from error
         return chosen.tasks(**options)
+
+
+def prompt_of(task: Task, environment: Environment) -> str:
+    """The whole of what an agent is asked in this episode."""
+    return f"{task.prompt}\n\n{environment.told}" if isinstance(environment, Telling) else task.prompt
 
 
 async def verdict_of(task: Task, answer: Answer | None, environment: Environment, sandbox: Sandbox) -> Verdict:

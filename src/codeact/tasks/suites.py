@@ -19,6 +19,7 @@ _BUILT_IN = {
     "m3tooleval": "codeact.tasks.m3tooleval.suite:SUITE",
     "m3gen": "codeact.tasks.m3gen.suite:SUITE",
     "mint": "codeact.tasks.mint.suite:SUITE",
+    "scienceworld": "codeact.tasks.scienceworld.suite:SUITE",
 }
 
 
