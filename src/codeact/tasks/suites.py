@@ -20,6 +20,7 @@ _BUILT_IN = {
     "m3gen": "codeact.tasks.m3gen.suite:SUITE",
     "mint": "codeact.tasks.mint.suite:SUITE",
     "scienceworld": "codeact.tasks.scienceworld.suite:SUITE",
+    "miniwob": "codeact.tasks.miniwob.suite:SUITE",
 }
 
 
