@@ -3,7 +3,8 @@
 A fork copies a process's table of own pages and the end of the copy takes it apart, some 0.5 µs a page on the machines
 measured: with the data stack imported, that was most of what a session, a branch or a standby costs. Pages of a file
 that nobody has written to are not in that table. A copy meets them when it reads them, and what it writes goes to pages
-of its own, as before.
+of its own, as before. The data of libraries, which the loader has written into, go the same way, together with what
+lies beside them: so they are fewer mappings, too (see `mappings`).
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import fcntl
 import mmap
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from . import linux, mappings
+from .mappings import Mapping
 from .proc import MOUNTED, Proc
 
 _PAGE = mmap.PAGESIZE
 _LEAST = 16  # pages that are worth a mapping of their own; also the widest gap that is filled
 _PRESENT = 1 << 63  # in an entry of /proc/self/pagemap
+_OF_FILE = _PRESENT | 1 << 64  # instead of an entry: what nobody has touched is in the file
 _READ_WRITE, _READ_EXECUTE = mmap.PROT_READ | mmap.PROT_WRITE, mmap.PROT_READ | mmap.PROT_EXEC
 _FIXED = 0x10
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -100,7 +104,7 @@ def _make_at_once(calls: Sequence[int], code: bytes) -> None:
         held = ctypes.c_char.from_buffer(page)
         address = ctypes.addressof(held)
         try:
-            _protect(address, _READ_EXECUTE)
+            linux.protect(address, _PAGE, _READ_EXECUTE)
             call = ctypes.CFUNCTYPE(ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)(address)
             result = call(ctypes.addressof(block), ctypes.addressof(block) + ctypes.sizeof(block))
         finally:
@@ -109,33 +113,45 @@ def _make_at_once(calls: Sequence[int], code: bytes) -> None:
         raise OSError(max(0, -result), f"memory could not be shared: {os.strerror(max(0, -result))}")
 
 
-def _protect(address: int, rights: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(_PAGE), ctypes.c_int(rights)):
-        raise OSError(ctypes.get_errno(), "no memory can be made executable")
-
-
 def _populated(proc: Proc) -> Iterator[tuple[int, int]]:
-    """Address and length of the parts of this process's own memory that hold something. The stack is in use."""
+    """Address and length of the parts of this process's own memory that hold something."""
     with proc.opened("self/pagemap") as pages:
-        for line in proc.read("self/maps").splitlines():
-            span, rights, _, _, inode, *name = line.split()
-            if rights == "rw-p" and inode == "0" and name != ["[stack]"]:
-                start, end = (int(word, 16) for word in span.split("-"))
-                entries = os.pread(pages.fileno(), (end - start) // _PAGE * 8, start // _PAGE * 8)
-                for first, last in _runs(memoryview(entries).cast("Q")):
-                    yield start + first * _PAGE, (last - first + 1) * _PAGE
+        for block in _blocks(mappings.mappings(proc)):
+            entries = list[int]()
+            for part in block:
+                count, first = (part.end - part.start) // _PAGE, part.start // _PAGE
+                held = memoryview(os.pread(pages.fileno(), count * 8, first * 8)).cast("Q")
+                entries += [_OF_FILE] * count if part.of_file else held
+            for first, last in _runs(entries):
+                yield block[0].start + first * _PAGE, (last - first + 1) * _PAGE
+
+
+def _blocks(found: Iterable[Mapping]) -> Iterator[list[Mapping]]:
+    """What may be written and lies together: a library's data and what it has besides, say. The stack is in use."""
+    block = list[Mapping]()
+    for mapping in found:
+        if mapping.rights == "rw-p" and mapping.name != "[stack]":
+            if block and block[-1].end != mapping.start:
+                yield block
+                block = []
+            block.append(mapping)
+    if block:
+        yield block
 
 
 def _runs(entries: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last page of each run of present ones, small gaps included, that is long enough."""
-    first = last = -1
+    """First and last page of each run of present ones, small gaps included, that is worth it: long, or a mapping
+    already.
+    """
+    runs, end = list[list[int]](), len(entries) - 1
     for number, entry in enumerate(entries):
         if entry & _PRESENT:
-            if first < 0 or number - last > _LEAST:
-                if first >= 0 and last - first >= _LEAST:
-                    yield first, last
-                first = number
-            last = number
-    if first >= 0 and last - first >= _LEAST:
-        yield first, last
+            if not runs or number - runs[-1][1] > _LEAST:
+                runs.append([number, number])
+            runs[-1][1] = number
+    if runs:
+        runs[0][0] *= runs[0][0] > _LEAST
+        runs[-1][1] = end if end - runs[-1][1] <= _LEAST else runs[-1][1]
+    for first, last in runs:
+        if last - first >= _LEAST or (first, last) == (0, end) or max(entries[first : last + 1]) >= _OF_FILE:
+            yield first, last

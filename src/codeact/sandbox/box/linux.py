@@ -217,16 +217,18 @@ def _prctl(option: int, value: int) -> None:
     _check(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), *zeros), f"prctl {option}")
 
 
-def use_huge_pages(proc: Proc) -> None:
-    """Gather this process's own memory in pages of 2 MiB, as far as it lies close enough: a fork copies a table of
-    pages, and one entry is copied faster than 512. Without effect before Linux 6.1.
+def collapse(start: int, end: int) -> None:
+    """Gather what memory there is between two addresses in pages of 2 MiB, as far as it lies close enough: a fork
+    copies a table of pages, and one entry is copied faster than 512. Without effect before Linux 6.1.
     """
-    for line in proc.read("self/maps").splitlines():
-        span, rights, _, _, inode, *_ = line.split()
-        if rights == "rw-p" and inode == "0":  # no file behind it
-            start, end = (int(word, 16) for word in span.split("-"))
-            for address in range(-(-start // _HUGE) * _HUGE, end // _HUGE * _HUGE, _HUGE):
-                _libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(_HUGE), ctypes.c_int(_MADV_COLLAPSE))
+    for address in range(-(-start // _HUGE) * _HUGE, end // _HUGE * _HUGE, _HUGE):
+        _libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(_HUGE), ctypes.c_int(_MADV_COLLAPSE))
+
+
+def protect(address: int, length: int, rights: int) -> None:
+    """What may be done with a part of this process's memory: `mmap.PROT_…`."""
+    block = (ctypes.c_void_p(address), ctypes.c_size_t(length), ctypes.c_int(rights))
+    _check(_libc.mprotect(*block), "mprotect")
 
 
 def load_filter(program: bytes) -> None:

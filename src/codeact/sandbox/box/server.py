@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import confine, folders, hints, image, linux, notable, session, shell
+from . import confine, folders, hints, image, linux, mappings, notable, session, shell
 from .channel import Channel, ChannelClosedError, Control
 from .confine import Allowance
 from .frames import Frame
@@ -43,10 +43,11 @@ def _settle(proc: Proc) -> None:
     linux.act_forked()
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every object in every session
+    mappings.join(proc)
     try:
         image.share(proc)
     except OSError:  # an unusual machine; a fork copies less with larger pages, too
-        linux.use_huge_pages(proc)
+        mappings.use_huge_pages(proc)
 
 
 def serve(channel: Channel, resolver: str, root: Root) -> None:
