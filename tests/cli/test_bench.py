@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from codeact.cli.bench_models import listed_models
 from codeact.cli.bench_options import BenchOptions
 from codeact.cli.bench_plan import plan
 from codeact.errors import UsageError
@@ -148,10 +149,15 @@ def test_what_is_broken_is_said_and_the_exit_code_tells_it(codeact: Codeact) -> 
         ({"task": ["1"]}, "--task '1' is not in this suite; there are: decoder/0.0-c1"),
         ({"tasks": 99}, "a subset of 99 tasks cannot be drawn from 40"),
         ({"model": ["openai:a"], "prices": ["openai:b=1,2"]}, "for 'openai:b', which is no --model of this bench"),
+        ({"models": ["papr"]}, "there is no list of models 'papr'; there are: paper"),
+        ({"models": ["paper"]}, "its weights are open; serve codellama/CodeLlama-7b-Instruct-hf .* --base-url"),
         ({"model": ["openai:a"], "max_cost": 1.0}, "--max-cost cannot be held without the prices of openai:a"),
     ],
 )
-def test_bad_input_is_said_before_anything_starts(options: dict[str, Any], said: str) -> None:
+def test_bad_input_is_said_before_anything_starts(
+    options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(UsageError, match=said):
         plan("m3gen", BenchOptions(**{"model": ["oracle"], **options}))
 
@@ -176,6 +182,26 @@ def test_settings_are_in_the_header_and_keys_are_not(monkeypatch: pytest.MonkeyP
     assert oracle.job.settings == {"reply_tokens": 64, "sandbox": "docker"}
     assert (hosted.at_once, local.model_options["parallel"], list(oracle.job.seeds)) == (3, 3, [0])
     assert "secret" not in repr(hosted) + json.dumps(hosted.job.header())
+
+
+def test_the_papers_models_are_those_that_can_still_be_had(codeact: Codeact) -> None:
+    assert [len(listed_models(["paper"])), sum(bool(model.gone) for model in listed_models(["paper"]))] == [17, 9]
+    done = codeact(
+        *("bench", "m3tooleval", "--profile", "paper", "--tasks", "1", "--actions", "text"),
+        *("--models", "paper", "--base-url", "http://127.0.0.1:1/v1", "-m", "oracle"),
+        "--dry-run",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "9 models, 1 of 82 tasks in text: 9 episodes" in done.stderr
+    assert "not run: gpt-4-0613, shut down by OpenAI in October 2026" in done.stderr
+
+
+def test_a_model_that_cannot_be_had_does_not_stop_the_others(codeact: Codeact) -> None:
+    done = codeact(*ONE_CALL, "-m", "local:none", "-m", "oracle", "--tasks", "1", "--actions", "text")
+    assert done.returncode == 3
+    assert "local:none cannot go on: " in done.stderr
+    assert "1 of 2 episodes are in" in done.stderr
+    assert done.stdout.splitlines()[1].split()[:3] == ["oracle", "text", "1/1"]
 
 
 def test_another_jobs_file_and_a_folder_that_is_none_are_refused(codeact: Codeact) -> None:

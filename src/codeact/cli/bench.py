@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, cast
 
 import anyio
@@ -17,17 +18,20 @@ from rich.table import Table
 from rich.text import Text
 
 from codeact.cli import consoles, describe, exits
+from codeact.cli.bench_models import listed_models
 from codeact.cli.bench_options import BenchOptions
+from codeact.cli.bench_places import sandbox_options
 from codeact.cli.bench_plan import PlannedJob, plan
 from codeact.cli.bench_screen import BenchView, JsonLines, Lines, LiveBars, print_rows, rows_of
 from codeact.cli.escape import harmless
 from codeact.cli.interrupts import interruptible
 from codeact.cli.jsonlines import write_line
 from codeact.cli.options import option, spread
-from codeact.cli.places import sandbox_named
 from codeact.cli.pulling import ensure_weights
+from codeact.errors import CodeActError, ModelError, SetupError
 from codeact.models.store import Store, default_root
 from codeact.rollouts import Finished, Spending, open_player, read_results, run_job
+from codeact.sandbox import sandbox
 from codeact.sandbox.base import Sandbox
 from codeact.tasks import suite, suite_names
 from codeact.types import Usage
@@ -86,6 +90,9 @@ def _say_plan(jobs: Sequence[PlannedJob], options: BenchOptions, notices: Consol
     models = "1 model" if len(jobs) == 1 else f"{len(jobs)} models"
     what = f"{first.suite}, profile {first.profile}: {models}, {tasks} in {', '.join(first.actions)}"
     notices.print(Text(f"{what}: {total:,} episodes, {done:,} done already"))
+    for model in listed_models(options.models):
+        if model.gone:
+            notices.print(Text(f"not run: {model.name}, {model.gone}", style="dim"))
     sampled = options.temperature or any("temperature" in text for text in options.model_option)
     if max(len(planned.job.seeds) for planned in jobs) > 1 and not sampled:
         words = "several seeds say little without --temperature: many models then repeat themselves, word for word"
@@ -103,14 +110,15 @@ class _Bench:
     used: Usage = field(default_factory=Usage)
     started: float = field(default_factory=time.monotonic)
     stopped: str | None = None
+    failure: CodeActError | None = None  # of a model, while others went on
 
     async def run(self) -> int:
         view, interrupted, failed = self._view(), True, True
         try:
-            async with interruptible(), self._sandbox() as sandbox:
+            async with interruptible(), self._place() as place:
                 for planned in self.jobs:
                     if planned.done < len(planned.job) and not self.stopped:
-                        await self._play(planned, sandbox, view)
+                        await self._try(planned, place, view)
                 interrupted = False
             failed = False
         finally:
@@ -119,7 +127,17 @@ class _Bench:
                 self._say_what_is_left()
         return self._finish(interrupted=interrupted)
 
-    async def _play(self, planned: PlannedJob, sandbox: Sandbox, view: BenchView) -> None:
+    async def _try(self, planned: PlannedJob, place: Sandbox, view: BenchView) -> None:
+        """A model that cannot be had is no reason not to measure the others."""
+        try:
+            await self._play(planned, place, view)
+        except (ModelError, SetupError) as error:
+            if len(self.jobs) == 1:
+                raise
+            self.notices.print(Text(harmless(f"{planned.job.model} cannot go on: {error}"), style="red"))
+            self.failure = error
+
+    async def _play(self, planned: PlannedJob, place: Sandbox, view: BenchView) -> None:
         spending = self._left_to_spend()
         if spending is None:
             return
@@ -131,9 +149,9 @@ class _Bench:
                 planned.path,
                 player,
                 at_once=planned.at_once,
-                sandbox=sandbox,
+                sandbox=place,
                 spending=spending,
-                report=lambda progress: view.progress(planned, progress),
+                report=partial(view.progress, planned),
             )
         self._count(finished)
 
@@ -154,12 +172,9 @@ class _Bench:
         return Spending(tokens=None if tokens is None else int(tokens), time=seconds, money=money)
 
     @asynccontextmanager
-    async def _sandbox(self) -> AsyncGenerator[Sandbox]:
+    async def _place(self) -> AsyncGenerator[Sandbox]:
         """One for all jobs, kept open where it can be: then a session takes milliseconds, not seconds."""
-        given: dict[str, object] = {"require": self.options.require}
-        if self.options.sandbox == "local":
-            given["checkpoints"] = "none"  # of no use in an episode, which nobody takes back
-        place = sandbox_named(self.options.sandbox, self.options.sandbox_option, **given)
+        place = sandbox(self.options.sandbox, **sandbox_options(self.options))
         needed = any("code" in planned.job.actions and planned.done < len(planned.job) for planned in self.jobs)
         if needed and isinstance(place, AbstractAsyncContextManager):
             async with cast("AbstractAsyncContextManager[Sandbox]", place) as shared:
@@ -183,6 +198,8 @@ class _Bench:
         left = self._say_what_is_left()
         if interrupted:
             return exits.INTERRUPTED
+        if self.failure is not None:
+            return exits.of_error(self.failure)
         return exits.NO_ANSWER if left else exits.ANSWERED
 
     def _say_what_is_left(self) -> int:

@@ -29,6 +29,9 @@ class BenchOptions:
         list[str],
         _players("--model", "-m", metavar="PROVIDER:NAME", help="A model, or `oracle`: no model at all; repeatable."),
     ] = field(default_factory=list[str])
+    models: Annotated[
+        list[str], _players(metavar="LIST", help="The models of a list: paper has those of its Table 3; repeatable.")
+    ] = field(default_factory=list[str])
     temperature: Annotated[float | None, _players(min=0.0, help="Randomness; default: the model's own.")] = None
     reply_tokens: Annotated[
         int | None, _players(min=1, help="Of one reply, at most; default: what the suite's rules say.")

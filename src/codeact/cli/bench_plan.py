@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from codeact.cli.assemble import parse_prices
+from codeact.cli.bench_models import listed_models
 from codeact.cli.bench_options import BenchOptions
 from codeact.cli.named_values import named_values
 from codeact.errors import UsageError
@@ -54,21 +55,17 @@ def plan(suite_name: str, options: BenchOptions) -> Sequence[PlannedJob]:
     Raises:
         UsageError: something named is not there, options contradict each other, or a file holds another job's results.
     """
-    if not options.model:
-        raise UsageError(
-            "bench needs a model: --model local:qwen2.5-coder-1.5b, or --model oracle, which measures what each format "
-            "costs without any model"
-        )
+    models = _models(options)
     source = _source(suite_name, options)
     everything = source.tasks()
     tasks = _chosen(everything, options)
     found = suite(suite_name)
     profile = options.profile or found.profiles[0].name
     folder = options.out or FOLDER / _as_name(f"{found.name}-{profile}")
-    prices = _prices(options)
+    prices = _prices(options, models)
     shown = {name: Path(value).name if name == "data" else value for name, value in source.options.items()}
     planned: list[PlannedJob] = []
-    for model in options.model:
+    for model in models:
         given = _model_options(model, options, prices)
         job = Job(
             suite=found.name,
@@ -95,6 +92,21 @@ def plan(suite_name: str, options: BenchOptions) -> Sequence[PlannedJob]:
             )
         )
     return planned
+
+
+def _models(options: BenchOptions) -> Sequence[str]:
+    listed = [model for model in listed_models(options.models) if not model.gone]
+    if not options.model and not listed:
+        raise UsageError(
+            "bench needs a model: --model local:qwen2.5-coder-1.5b, or --model oracle, which measures what each format "
+            "costs without any model"
+        )
+    if listed and not (options.base_url or options_from_env(listed[0].spec, os.environ).get("base_url")):
+        raise UsageError(
+            f"--models {options.models[0]}: nobody hosts {listed[0].name}, but its weights are open; serve "
+            f"{listed[0].weights} and its like (vLLM, SGLang, llama.cpp), and give the server's address as --base-url"
+        )
+    return [*options.model, *(model.spec for model in listed)]
 
 
 def _source(suite_name: str, options: BenchOptions) -> TaskSource:
@@ -163,12 +175,12 @@ def _settings(model_options: Mapping[str, Any], options: BenchOptions) -> dict[s
     return settings
 
 
-def _prices(options: BenchOptions) -> dict[str, Prices]:
+def _prices(options: BenchOptions, models: Sequence[str]) -> dict[str, Prices]:
     """By model; under "" what holds for all others."""
     found: dict[str, Prices] = {}
     for text in options.prices:
         model, _, numbers = text.rpartition("=")
-        if model and model not in options.model:
+        if model and model not in models:
             raise UsageError(f"--prices {text!r} is for {model!r}, which is no --model of this bench")
         found[model] = parse_prices(numbers)
     return found
