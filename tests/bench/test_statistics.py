@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from codeact.bench.statistics import SignTest, effective_size, flip_test, holm, mean, share_interval, sign_test
+from codeact.bench.statistics import Mean, SignTest, effective_size, flip_test, holm, mean, share_interval, sign_test
 
 Outcomes = st.lists(st.lists(st.booleans(), min_size=1, max_size=4), min_size=1, max_size=30)
 Differences = st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=3), max_size=10)
@@ -64,6 +64,7 @@ def test_a_task_is_won_by_more_of_its_seeds() -> None:
     assert sign_test([[1, 1, -1], [0, 0, -1], [1, -1], [0, 0], [1]]) == SignTest(2, 1)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(-6, 6), min_size=1, max_size=9))
 def test_the_flip_test_is_scipys_permutation_test(differences: list[int]) -> None:
     found = flip_test([[value] for value in differences])
@@ -113,6 +114,10 @@ def test_the_bootstrap_draws_tasks_and_not_episodes() -> None:
     assert mean([[1.0], [3.0]]) is not None
     assert mean([[1.0, 2.0], [3.0]]).value == 2  # pyright: ignore[reportOptionalMemberAccess]
     assert mean([[1.0], [3.0]]).interval is None  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def test_no_interval_where_all_are_alike() -> None:
+    assert mean([[2.0]] * 9) == Mean(2.0, None)
 
 
 def test_holm_by_hand() -> None:

@@ -27,6 +27,7 @@ FONT = "DejaVu Sans"  # comes with matplotlib, so that a figure looks the same e
 INK, PAPER = "#1f2328", "#ffffff"
 DARK = {INK: "#e6edf3", PAPER: "#0d1117"}
 COLOURS = {"code": "#2f6fde", "json": "#e07b28", "text": "#7a8594"}
+MARKERS = {"code": "o", "json": "s", "text": "^"}
 KINDS = ("#9467bd", "#c2559d", "#e377c2", "#d62728", "#8c564b", "#bcbd22", "#4c9f70")  # of FAILURES
 _SETTINGS: dict[Any, Any] = {
     "font.family": FONT,
@@ -120,7 +121,8 @@ def _by_calls(figure: Figure, analyses: Sequence[Analysis]) -> None:
         right.set_ylabel("mean turns")
         right.set_ylim(bottom=0)
         for axes in (left, right):
-            axes.set_xscale("log", base=2)
+            if min(analysis.calls) > 0:
+                axes.set_xscale("log", base=2)
             axes.set_xticks(list(analysis.calls), [str(calls) for calls in analysis.calls])
             axes.minorticks_off()
             axes.set_xlabel("calls needed")
@@ -134,8 +136,9 @@ def _curve(
     value: Callable[[Cell], tuple[float, Interval | None]],
 ) -> None:
     points = [(number, *value(cells[actions])) for number, cells in calls.items() if cells[actions].episodes]
-    xs, heights = [number for number, _, _ in points], [height for _, height, _ in points]
-    axes.plot(xs, heights, marker="o", color=COLOURS[actions], label=actions)
+    aside = 1 + 0.04 * (list(COLOURS).index(actions) - 1)  # so that equal curves do not hide each other
+    xs, heights = [number * aside for number, _, _ in points], [height for _, height, _ in points]
+    axes.plot(xs, heights, marker=MARKERS[actions], color=COLOURS[actions], label=actions)
     low = [interval.low if interval else height for _, height, interval in points]
     high = [interval.high if interval else height for _, height, interval in points]
     axes.fill_between(xs, low, high, color=COLOURS[actions], alpha=0.15, linewidth=0)

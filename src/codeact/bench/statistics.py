@@ -29,7 +29,7 @@ Clusters = Sequence[Sequence[float]]
 @dataclass(frozen=True, slots=True)
 class Mean:
     value: float
-    interval: Interval | None  # of 95 %; None for fewer than `FEWEST` tasks
+    interval: Interval | None  # of 95 %; None for fewer than `FEWEST` tasks, and for tasks that are all alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ def mean(values: Clusters) -> Mean | None:
     if len(values) < FEWEST:
         return Mean(found, None)
     low, high = np.quantile(_resampled_means(values), (0.025, 0.975))
-    return Mean(found, Interval(float(low), float(high)))
+    alike = low == high  # no draw can tell how much other tasks would differ: a width of nothing would be a claim
+    return Mean(found, None if alike else Interval(float(low), float(high)))
 
 
 def flip_test(differences: Clusters) -> float:
