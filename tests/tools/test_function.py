@@ -18,7 +18,7 @@ import anyio.lowlevel
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from codeact.errors import ToolError, UsageError
@@ -121,6 +121,13 @@ def test_signatures_of_every_kind() -> None:
         "shade: Literal['red', 'blue'] = 'blue', handler: Callable = ..., frame: DataFrame | None = None, "
         "items: Sequence[tuple[int, ...]] = ()) -> Order"
     )
+
+
+def test_a_check_beside_a_type_is_no_type() -> None:
+    def pay(amount: Annotated[int, BeforeValidator(int)]) -> int: ...
+
+    assert describe(pay) == "(amount: int) -> int"
+    assert tool(pay).arguments.bind(("7",), {}).arguments == {"amount": 7}
 
 
 def test_signatures_are_python() -> None:

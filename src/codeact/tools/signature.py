@@ -119,7 +119,8 @@ def _generic(hint: Any, origin: Any, args: tuple[Any, ...]) -> str:
 
 
 def _collect_records(hint: Any, seen: dict[type, str]) -> None:
-    for arg in get_args(hint):
+    args = get_args(hint)
+    for arg in args[:1] if get_origin(hint) is Annotated else args:  # what follows in `Annotated` is no type
         _collect_records(arg, seen)
     if not _is_record(hint) or hint in seen:
         return
