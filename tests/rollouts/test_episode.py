@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from codeact.actions import ActionSpace
 from codeact.models.scripted import ScriptedModel
 from codeact.rollouts import play_episode
 from codeact.tasks import Environment, Expected, Rules, Task, reached, suite, workbench
 from codeact.tools import ToolSource
+from codeact.types import Message, ToolCall, ToolCalls
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +38,21 @@ async def test_a_wrong_answer_is_sent_back_while_there_are_attempts() -> None:
     assert (episode.verdict.correct, episode.result.turns) == (True, 2)
     assert "Wrong." in model.asked[1][-1].text
     assert not any("42" in message.text.replace("6 * 7", "") for message in model.asked[1])
+
+
+async def test_a_task_may_begin_in_the_middle_of_a_talk() -> None:
+    def earlier(space: ActionSpace) -> Sequence[Message]:
+        call = ToolCalls((ToolCall("product", (6, 7)),))
+        said = space.render(call, "I multiply.").text
+        return Message.of("user", "Multiply!"), Message.of("assistant", said), Message.of("user", "Observation:\n42")
+
+    model = ScriptedModel(['{"answer": 42}'])
+    episode = await play_episode(task(earlier=earlier), model, actions="json")
+    assert (episode.verdict.correct, episode.result.turns) == (True, 1)
+    assert [message.role for message in model.asked[0]] == ["system", "user", "assistant", "user"]
+    assert '"product"' in model.asked[0][2].text
+    assert model.asked[0][3].text == "Observation:\n42\n\n6 * 7?"
+    assert episode.result.trajectory.prompt == model.asked[0]
 
 
 async def test_by_the_papers_rules_everything_costs_a_turn_and_answers_are_free() -> None:

@@ -64,6 +64,7 @@ async def play_episode(
         asked = prompt_of(task, environment)
         first = rules.opening(actions, asked, tools.specs) if rules.opening else asked
         async with agent.open() as conversation:
+            conversation.messages.extend(task.earlier(space))
             result = await conversation.send(first, emit=emit, record=record)
         verdict = await verdict_of(task, result.outcome.answer, environment, place)
     return Episode(task=task.id, actions=actions, verdict=verdict, result=result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from statistics import mean
 
@@ -13,6 +14,7 @@ from codeact.errors import UsageError
 from codeact.models.base import Model
 from codeact.rollouts.episode import Episode, play_episode
 from codeact.sandbox.base import Sandbox
+from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import OracleModel, Task
 from codeact.types import ToolSpec
 
@@ -53,17 +55,22 @@ def oracle(task: Task, space: ActionSpace, tools: Sequence[ToolSpec]) -> Model:
 
 
 async def oracle_rows(
-    tasks: Sequence[Task], *, formats: Sequence[str] = FORMATS, sandbox: str | Sandbox = "local", at_once: int = 4
+    tasks: Sequence[Task], *, formats: Sequence[str] = FORMATS, sandbox: Sandbox | None = None, at_once: int = 4
 ) -> list[OracleRow]:
-    """Play every oracle through the real parser, loop, tools and box, some of them `at_once`.
+    """Play every oracle through the real parser, loop, tools and box, some of them `at_once`. Without a `sandbox` all
+    boxes are those of one local server.
 
     Raises:
         UsageError: a task has no oracle for a format.
         SandboxError: the machinery around the box failed.
     """
-    return [
-        OracleRow(actions=actions, episodes=await _episodes(tasks, actions, sandbox, at_once)) for actions in formats
-    ]
+    async with AsyncExitStack() as stack:
+        if sandbox is None and "code" in formats:
+            sandbox = await stack.enter_async_context(LocalSandbox(checkpoints="none"))
+        return [
+            OracleRow(actions=actions, episodes=await _episodes(tasks, actions, sandbox or "local", at_once))
+            for actions in formats
+        ]
 
 
 async def _episodes(tasks: Sequence[Task], actions: str, sandbox: str | Sandbox, at_once: int) -> list[Episode]:

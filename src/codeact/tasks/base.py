@@ -19,7 +19,7 @@ from codeact.errors import UsageError
 from codeact.sandbox.base import Sandbox
 from codeact.tasks.oracle import Oracle
 from codeact.tools import ToolSource
-from codeact.types import JSON, Answer, ToolSpec
+from codeact.types import JSON, Answer, Message, ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,11 @@ class Rules:
     """The first message, of format, prompt and tools, where that is more than the prompt."""
 
 
+def nothing_said(space: ActionSpace) -> Sequence[Message]:
+    """Where a task begins at its prompt."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One thing to solve."""
@@ -103,6 +108,8 @@ class Task:
     judge: Judge
     oracles: Mapping[str, Oracle] = field(default_factory=dict[str, Oracle])  # by action space
     rules: Rules = field(default_factory=Rules)
+    earlier: Callable[[ActionSpace], Sequence[Message]] = nothing_said
+    """What was said and done before the prompt, as this format writes it: a task may begin in the middle of a talk."""
     labels: Mapping[str, JSON] = field(default_factory=dict[str, JSON])  # for reports: calls needed, group, difficulty
 
 
