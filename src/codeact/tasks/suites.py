@@ -18,6 +18,7 @@ GROUP = "codeact.suites"
 _BUILT_IN = {
     "m3tooleval": "codeact.tasks.m3tooleval.suite:SUITE",
     "m3gen": "codeact.tasks.m3gen.suite:SUITE",
+    "apibank": "codeact.tasks.apibank.suite:SUITE",
     "mint": "codeact.tasks.mint.suite:SUITE",
     "scienceworld": "codeact.tasks.scienceworld.suite:SUITE",
     "miniwob": "codeact.tasks.miniwob.suite:SUITE",
