@@ -28,6 +28,7 @@ class Verdict:
 
     correct: bool
     reason: str = ""  # for people: why it was not accepted
+    failure: str = ""  # which kind of failure it is, as reports name them, where the judge knows it: "wrong tool", …
 
 
 class Environment(Protocol):

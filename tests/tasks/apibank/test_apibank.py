@@ -12,7 +12,7 @@ from codeact.errors import UsageError
 from codeact.models.scripted import ScriptedModel
 from codeact.rollouts import Episode, oracle_rows, play_episode
 from codeact.sandbox.local import LocalSandbox
-from codeact.tasks import Task, suite
+from codeact.tasks import Task, Verdict, suite
 
 pytestmark = pytest.mark.anyio
 
@@ -82,7 +82,7 @@ async def test_every_lost_call_has_a_reason(bank_folder: Path) -> None:
     [row] = await oracle_rows(tasks(bank_folder, "paper"), formats=["text"])
     reasons = {episode.task: episode.verdict.reason for episode in row.episodes}
     assert reasons[MEETING] == "argument attendees is \"['Bob\", not ['Bob', 'Mary']"
-    assert reasons["TimedSwitch-level-1-1/1"] == "wrong arguments: TimedSwitch has no parameter device_id"
+    assert reasons["TimedSwitch-level-1-1/1"] == "TimedSwitch has no parameter device_id"
     assert reasons["ForgotPassword-level-2-1/6"] == "it failed: the password is wrong"
     assert reasons[TODAY] == "no API of this dialogue was called; GetToday comes next"
     assert "cannot be reached" in reasons[next(iter(NET - {"SendEmail-SearchEngine-level-2-1/1"}))]
@@ -98,7 +98,7 @@ async def test_the_first_call_of_a_reply_is_judged(bank_folder: Path) -> None:
     other = '{"tool": "AddAgenda", "args": ["a1b2c3", "My lecture", "2023-04-05 09:00:00", "Hall"]}'
     assert (await said(first, "json", f"[{right}, {other}]")).verdict.correct
     verdict = (await said(first, "json", f"[{other}, {right}]")).verdict
-    assert (verdict.correct, verdict.reason) == (False, "wrong tool: AddAgenda was called; GetUserToken comes next")
+    assert verdict == Verdict(False, "AddAgenda was called; GetUserToken comes next", "wrong tool")
     words = (await said(first, "json", "Your token is a1b2c3.")).verdict
     assert (words.correct, words.reason[:6]) == (False, "no API")
 
@@ -108,7 +108,8 @@ async def test_free_text_may_differ_as_the_publishers_checkers_allow(bank_folder
     written = "Action: AddAgenda, a1b2c3, {}, 2023-04-05 09:00:00, {} End Action"
     assert (await said(agenda, "text", written.format("My long lecture", "Hall"))).verdict.correct
     assert not (await said(agenda, "text", written.format("A talk", "Hall"))).verdict.correct
-    assert not (await said(agenda, "text", written.format("My lecture", "Hell"))).verdict.correct
+    elsewhere = (await said(agenda, "text", written.format("My lecture", "Hell"))).verdict
+    assert elsewhere == Verdict(False, "argument location is 'Hell', not 'Hall'", "wrong argument")
 
 
 async def test_digits_and_lists_count_however_a_format_has_to_write_them(bank_folder: Path) -> None:

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator
 
@@ -16,6 +16,14 @@ from codeact.tools import FunctionTool, tool
 from codeact.types import JSON
 
 Same = Callable[[JSON, JSON], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What two calls of one API differ in."""
+
+    text: str
+    failure: Literal["wrong argument", "exception"] = "wrong argument"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +39,23 @@ class Checker:
     """None: only whether it failed counts. What APIs make up (ids, tokens) cannot be compared."""
     broken: str = ""  # why the original's checker accepts nothing
 
-    def difference(self, given: Response, wanted: Response) -> str | None:
-        """What is not the same, in words; None when all that counts is."""
+    def difference(self, given: Response, wanted: Response) -> Difference | None:
+        """What is not the same; None when all that counts is."""
         if self.broken:
-            return self.broken
+            return Difference(self.broken)
         for name in dict.fromkeys([*wanted.arguments, *given.arguments]):
             mine, right = given.arguments.get(name), wanted.arguments.get(name)
             if name not in self.arguments and not self.others:
                 continue
             same = self.arguments.get(name, operator.eq)
             if (mine is None) != (right is None) or (mine is not None and not same(mine, right)):
-                return f"argument {name} is {_shown(mine)}, not {_shown(right)}"
-        if (given.exception is None) != (wanted.exception is None):
-            return f"it failed: {given.exception}" if given.exception else f"it worked, but fails: {wanted.exception}"
+                return Difference(f"argument {name} is {_shown(mine)}, not {_shown(right)}")
+        if given.exception is not None and wanted.exception is None:
+            return Difference(f"it failed: {given.exception}", "exception")
+        if given.exception is None and wanted.exception is not None:
+            return Difference(f"it worked, and should have failed: {wanted.exception}")
         if self.output and not self.output(given.output, wanted.output):
-            return f"it gave {_shown(given.output)}, not {_shown(wanted.output)}"
+            return Difference(f"it gave {_shown(given.output)}, not {_shown(wanted.output)}")
         return None
 
 

@@ -100,7 +100,8 @@ def run_truth(world: World, apis: Mapping[str, Api], call: Called) -> str | None
         return str(error)
     world.replayed = call.response.output
     try:
-        return api.checker.difference(respond(api, world, arguments), call.response)
+        difference = api.checker.difference(respond(api, world, arguments), call.response)
+        return difference.text if difference else None
     finally:
         world.replayed = None
 
@@ -126,11 +127,11 @@ class NextCall:
             return Verdict(False, f"no API of this dialogue was called; {self.truth.api} comes next")
         first = attempts[0]
         if first.api != self.truth.api:
-            return Verdict(False, f"wrong tool: {first.api} was called; {self.truth.api} comes next")
+            return Verdict(False, f"{first.api} was called; {self.truth.api} comes next", "wrong tool")
         if first.response is None:
-            return Verdict(False, f"wrong arguments: {first.refused}")
+            return Verdict(False, first.refused, "wrong argument")
         difference = self.checker.difference(first.response, self.truth.response)
-        return Verdict(difference is None, difference or "")
+        return Verdict(False, difference.text, difference.failure) if difference else Verdict(True)
 
 
 @dataclass(frozen=True, slots=True)
