@@ -17,9 +17,10 @@ from codeact.errors import SetupError, ToolError
 # By name, so that this package can be checked without the extra.
 _selenium: Any = import_module("selenium.webdriver")
 _WebDriverError: Any = import_module("selenium.common.exceptions").WebDriverException
+_Wait: Any = import_module("selenium.webdriver.support.wait").WebDriverWait
 _Service: Any = import_module("selenium.webdriver.chrome.service").Service
 
-PATIENCE = 20.0  # seconds for a page to be there
+PATIENCE = 60.0  # seconds for a page to be there
 FOREVER = (
     2**31 - 1
 )  # ms, the longest that a page's clock can have: the pages end after 10 s, which suits no language model
@@ -127,12 +128,17 @@ def open_page(page: Path, seed: str) -> Browser:
         driver.set_page_load_timeout(PATIENCE)
         driver.set_script_timeout(PATIENCE)
         driver.get(page.as_uri())
-        browser = Browser(driver)
         driver.execute_script(_BEGIN, seed, FOREVER)
-        return browser
+        _Wait(driver, PATIENCE, 0.05).until(_ready)
+        return Browser(driver)
     except BaseException:
         driver.quit()
         raise
+
+
+def _ready(driver: Any) -> bool:
+    """Some pages load more before they can be used."""
+    return bool(driver.execute_script("return WOB_TASK_READY;"))
 
 
 def _key(name: str) -> str:
