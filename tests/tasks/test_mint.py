@@ -19,7 +19,7 @@ from codeact.tasks import Judge, Task, Workbench, suite
 from codeact.tasks.mint.judges import Choice, Phrase, rounded, theorem
 from codeact.tasks.mint.paper_judge import Contained, Lettered, Theorem, options_of
 from codeact.tasks.mint.paper_space import TagSpace
-from codeact.tasks.mint.programs import Proof, program_in
+from codeact.tasks.mint.programs import Proof, program_in, proved
 from codeact.tasks.mint.rows import FAMILIES
 from codeact.tasks.mint.wiki import Wiki
 from codeact.types import JSON, Answer, CodeAction, Completion
@@ -102,24 +102,25 @@ async def test_one_turn_has_one_proposal(data: str, warm_sandbox: LocalSandbox) 
 
 
 @pytest.mark.parametrize(
-    ("program", "passes"),
+    ("program", "failure"),
     [
-        ("def add(a, b): return a + b", True),
-        ("```python\ndef add(a, b): return a + b\n```", True),
-        ("def add(a, b): return 0", False),
-        ("def add(a, b): raise SystemExit(0)", False),
-        ("def add(a, b)", False),
-        ("", False),
+        ("def add(a, b): return a + b", ""),
+        ("```python\ndef add(a, b): return a + b\n```", ""),
+        ("def add(a, b): return 0", "a test failed: AssertionError"),
+        ("def add(a, b): raise SystemExit(0)", "a test failed: SystemExit"),
+        ("def add(a, b)", "the program does not run: SyntaxError"),
+        ("", "a test failed: NameError"),
     ],
 )
 async def test_a_program_has_passed_only_if_its_tests_ran_to_the_end(
-    program: str, passes: bool, warm_sandbox: LocalSandbox
+    program: str, failure: str, warm_sandbox: LocalSandbox
 ) -> None:
     proof = Proof(tests="assert add(1, 2) == 3")
     await proof.prove(Answer(program), warm_sandbox)
-    assert proof.succeeded is passes
+    assert proof.failure.startswith(failure)
+    assert proof.succeeded is not bool(failure)
     await proof.prove(None, warm_sandbox)
-    assert proof.succeeded is False
+    assert proved(None, proof).reason == "no program was proposed"
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import cast
 
 from codeact.errors import UsageError
-from codeact.tasks.answers import Expected, reached
+from codeact.tasks.answers import Expected
 from codeact.tasks.base import Environment, Judge, Profile, Rules, Suite, Task, Workbench
 from codeact.tasks.mint import judges, paper_judge, paper_space
-from codeact.tasks.mint.programs import Proof
+from codeact.tasks.mint.programs import Proof, proved
 from codeact.tasks.mint.rows import FAMILIES, IN_DOMAIN, Family, Row, read_corpus, read_rows
 from codeact.tasks.mint.wiki import Wiki
 from codeact.tasks.oracle import Cells
@@ -149,7 +149,7 @@ def _typed(family: Family, row: Row) -> Judge:
         case "theoremqa":
             return judges.theorem(row.reference)
         case "humaneval" | "mbpp":
-            return reached
+            return proved
 
 
 def _original(family: Family, row: Row) -> Judge:
@@ -161,7 +161,7 @@ def _original(family: Family, row: Row) -> Judge:
         case "theoremqa":
             return paper_judge.Theorem(row.reference)
         case "humaneval" | "mbpp":
-            return reached
+            return proved
 
 
 def _figure(row: Row) -> float:
