@@ -6,18 +6,19 @@ pip installs there by `PIP_PREFIX` and not by `--target`, which would fetch agai
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_FOLDERS = ("site-packages", "dist-packages")
+_FOLDERS = ("/site-packages", "/dist-packages")
 
 
 def put_first(folders: Sequence[str]) -> None:
     """Let these come before the interpreter's own packages, here and in the programs that are started."""
-    places = (n for n, path in enumerate(sys.path) if Path(path).name in _FOLDERS)
+    places = (n for n, path in enumerate(sys.path) if path.endswith(_FOLDERS))
     place = next(places, len(sys.path))
     sys.path[place:place] = folders
     others = filter(None, [os.environ.get("PYTHONPATH")])
@@ -29,7 +30,7 @@ def make_room(environment: Mapping[str, str]) -> None:
 
     `environment`: what its programs find besides the server's own.
     """
-    prefix = f"{os.environ['TMPDIR']}/.packages"
+    prefix = _prefix(os.environ["TMPDIR"])
     own = _folders(prefix)
     for folder in own:
         Path(folder).mkdir(parents=True, exist_ok=True)  # one that came later would not be looked into
@@ -39,10 +40,15 @@ def make_room(environment: Mapping[str, str]) -> None:
     os.environ["PATH"] += f"{os.pathsep}{prefix}/bin"
 
 
-def _folders(prefix: str) -> list[str]:
+def _prefix(folder: str) -> str:
+    return f"{folder}/.packages"
+
+
+@functools.cache
+def _folders(prefix: str) -> Sequence[str]:
     scheme = sysconfig.get_preferred_scheme("prefix")
     names = {"base": prefix, "platbase": prefix}
-    return list(dict.fromkeys(sysconfig.get_path(kind, scheme, names) for kind in ("purelib", "platlib")))
+    return tuple(dict.fromkeys(sysconfig.get_path(kind, scheme, names) for kind in ("purelib", "platlib")))
 
 
-_folders("")  # the first time is slow: for the server, not for every session
+_folders(_prefix(os.environ.get("TMPDIR", "")))  # slow, and the same for all sessions of a server that has namespaces

@@ -59,8 +59,8 @@ def _prepare(
     streams = Streams(*output)
     layers = confinement.close()
     random.seed()
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()  # else every session would draw the same numbers
+    if numpy := sys.modules.get("numpy"):  # else every session would draw the same numbers
+        numpy.random.seed(random.getrandbits(32))  # a number, because a seed of its own choice goes through much code
     return Worker(channel, streams, workspace), layers
 
 
