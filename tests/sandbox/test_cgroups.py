@@ -6,14 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import anyio
 import pytest
 
 from codeact.sandbox import cgroups
+from codeact.sandbox.base import Limits
 from codeact.sandbox.cgroups import Group, Host, Place
+from codeact.sandbox.meter import Bounds
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +45,8 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 
 
 async def test_a_group_holds_a_process_and_goes_with_it(host: Host, child: subprocess.Popen[bytes]) -> None:
-    group = cgroups.make(host, child.pid, memory=64 * MiB, processes=7)
+    group = cgroups.make(host, memory=64 * MiB, processes=7)
+    group.take(child.pid)
     folders = {place.folder for place in group.places.values()}
     assert all(folder.name in cgroups.read(Path(f"/proc/{child.pid}/cgroup")) for folder in folders)
     assert group.memory_kills() == 0
@@ -56,14 +59,15 @@ async def test_a_group_holds_a_process_and_goes_with_it(host: Host, child: subpr
 async def test_what_a_killed_host_has_left_is_removed_by_the_next(host: Host, child: subprocess.Popen[bytes]) -> None:
     code = (
         "import os\nfrom codeact.sandbox import cgroups\n"
-        "group = cgroups.make(cgroups.host(), os.getpid(), memory=1 << 30, processes=50)\n"
+        "group = cgroups.make(cgroups.host(), memory=1 << 30, processes=50)\ngroup.take(os.getpid())\n"
         "print(*{str(place.folder) for place in group.places.values()}, flush=True)\nos.kill(os.getpid(), 9)"
     )
     done = await anyio.run_process([sys.executable, "-c", code], check=False)
     left = [Path(word) for word in done.stdout.decode().split()]
     assert left
     assert all(folder.exists() for folder in left)
-    mine = cgroups.make(host, child.pid, memory=1 << 30, processes=5)
+    mine = cgroups.make(host, memory=1 << 30, processes=5)
+    mine.take(child.pid)
     cgroups.look(*(cgroups.read(Path("/proc/self", name)) for name in ("mountinfo", "cgroup")))
     assert [folder for folder in left if folder.exists()] == []
     assert all(place.folder.exists() for place in mine.places.values())  # of a host that lives
@@ -71,10 +75,36 @@ async def test_what_a_killed_host_has_left_is_removed_by_the_next(host: Host, ch
     await mine.remove()
 
 
-def test_a_group_that_cannot_be_made_leaves_nothing(host: Host) -> None:
+async def test_a_process_goes_in_by_itself(host: Host) -> None:
+    group = cgroups.make(host, memory=64 * MiB, processes=7)
+    with group.doors() as doors, _going_through(doors.values()) as process:
+        inside = [folder for folder in doors if str(process.pid) in cgroups.read(folder / "cgroup.procs").split()]
+        assert inside == list(doors) == [at.folder for at in group.places.values() if at.version == 1]
+        process.kill()
+    await group.remove()
+
+
+def _going_through(doors: Iterable[int]) -> subprocess.Popen[bytes]:
+    code = "import os, sys\nfor fd in sys.argv[1:]:\n    os.write(int(fd), b'0')\nprint(end='in', flush=True)\ninput()"
+    program = [sys.executable, "-c", code, *map(str, doors)]
+    process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=tuple(doors))
+    assert process.stdout
+    assert process.stdout.read(2) == b"in"
+    return process
+
+
+async def test_a_process_that_is_gone_leaves_no_group_and_is_not_held(host: Host) -> None:
     before = {place.folder: set(place.folder.glob("codeact-*")) for place in host.places.values()}
-    with pytest.raises(OSError, match="No such process"):
-        cgroups.make(host, 1 << 22, memory=64 * MiB, processes=7)
+    meter = await Bounds(Limits()).around(1 << 22)
+    assert [row[1] for row in meter.layers] == [False]
+    assert "No such process" in meter.layers[0][2]
+    assert {place.folder: set(place.folder.glob("codeact-*")) for place in host.places.values()} == before
+
+
+def test_a_group_that_cannot_be_bounded_leaves_nothing(host: Host) -> None:
+    before = {place.folder: set(place.folder.glob("codeact-*")) for place in host.places.values()}
+    with pytest.raises(OSError, match="Invalid argument"):
+        cgroups.make(host, memory=-5, processes=7)
     assert {place.folder: set(place.folder.glob("codeact-*")) for place in host.places.values()} == before
 
 
@@ -110,7 +140,8 @@ def test_version_2_for_real() -> None:
     if "cpuacct" not in found.places:
         pytest.skip(f"version 2 cannot be written: {found.problem}")
     with subprocess.Popen(["sleep", "100"]) as process:
-        group = cgroups.make(found, process.pid, memory=1 << 30, processes=5)
+        group = cgroups.make(found, memory=1 << 30, processes=5)
+        group.take(process.pid)
         assert group.cpu_seconds() is not None
         assert group.places["cpuacct"].folder.name in Path(f"/proc/{process.pid}/cgroup").read_text()
         process.kill()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -73,6 +73,31 @@ class Group:
             return None
         return counts(place.folder / ("memory.oom_control" if place.version == 1 else "memory.events")).get("oom_kill")
 
+    @contextlib.contextmanager
+    def doors(self) -> Generator[Mapping[Path, int]]:
+        """Descriptors of files for a process that is about to begin: by writing "0" to one it goes in by itself.
+
+        To put another process in, the kernel waits until no processor is in the middle of anything, some 10 ms. In
+        version 2 it does so in any case.
+        """
+        with contextlib.ExitStack() as stack:
+            doors = dict[Path, int]()
+            for place in self.places.values():
+                if place.version == 1 and place.folder not in doors:
+                    doors[place.folder] = fd = os.open(place.folder / "tasks", os.O_WRONLY | os.O_CLOEXEC)
+                    stack.callback(os.close, fd)
+            yield doors
+
+    def take(self, pid: int, *, but: Collection[Path] = ()) -> None:
+        """Put a process in, and all that it will start. `but`: where it goes by itself.
+
+        Raises:
+            OSError: the kernel does not allow it after all.
+        """
+        for folder in _folders(self.places):
+            if folder not in but:
+                (folder / "cgroup.procs").write_text(str(pid))
+
     async def remove(self) -> None:
         """When its processes are gone; they may take a moment to leave the books."""
         with anyio.CancelScope(shield=True):
@@ -83,8 +108,8 @@ class Group:
                     await anyio.sleep(_PAUSE)
 
 
-def make(host: Host, pid: int, *, memory: int, processes: int) -> Group:
-    """Put a process, and all that it will start, into groups of its own, bounded as far as this host has controllers.
+def make(host: Host, *, memory: int, processes: int) -> Group:
+    """Groups for one session, bounded as far as this host has controllers.
 
     Raises:
         OSError: the kernel does not allow it after all; nothing is left of it.
@@ -96,8 +121,6 @@ def make(host: Host, pid: int, *, memory: int, processes: int) -> Group:
             folder.mkdir()
         for controller, place in group.places.items():
             _bound(place, controller, bounds.get(controller, 0))
-        for folder in _folders(group.places):
-            (folder / "cgroup.procs").write_text(str(pid))
     except OSError:
         for folder in _folders(group.places):
             _removed(folder)

@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 
@@ -27,7 +27,7 @@ from codeact.sandbox.control import Control
 from codeact.sandbox.isolation import IsolationReport, Level, MissingLayerError
 from codeact.sandbox.ladder import FORMS, Form, Ladder
 from codeact.sandbox.launch import PRELOAD, Launched, box_limits, package_folders
-from codeact.sandbox.meter import metered, pid_of
+from codeact.sandbox.meter import Bounds, pid_of
 from codeact.sandbox.network.egress import egress
 from codeact.sandbox.network.plan import Plan, plan
 from codeact.sandbox.network.policy import network_policy
@@ -199,8 +199,14 @@ class LocalSandbox:
     @contextlib.asynccontextmanager
     async def _bare(self, server: Launched, limits: Limits, network: Plan) -> AsyncGenerator[BoxSession]:
         """A session without tools."""
-        wire, pipes, pidfd = await _fork(server, limits, network)
-        meter = metered(pid_of(pidfd), limits)  # before anything of an agent's is started in it
+        bounds = Bounds(limits)
+        try:
+            with bounds.doors() as doors:  # it is in there before anything of an agent's is started
+                wire, pipes, pidfd = await _fork(server, limits, network, doors.values())
+        except BaseException:
+            await bounds.remove()
+            raise
+        meter = await bounds.around(pid_of(pidfd), but=doors)
         policy = self._checkpoints
         session = BoxSession(control=Control(wire), pipes=pipes, tools=None, meter=meter, checkpoints=policy)
         try:
@@ -218,8 +224,12 @@ class LocalSandbox:
             os.close(pidfd)
 
 
-async def _fork(server: Launched, limits: Limits, network: Plan) -> tuple[Wire, tuple[Pipe, Pipe], int]:
-    """Ask the server for a session: its control wire, its output pipes and a pidfd of its first process."""
+async def _fork(
+    server: Launched, limits: Limits, network: Plan, doors: Iterable[int]
+) -> tuple[Wire, tuple[Pipe, Pipe], int]:
+    """Ask the server for a session: its control wire, its output pipes and a pidfd of its first process, which goes
+    through the `doors` (see `cgroups.Group.doors`).
+    """
     environment = {**network.environment, POLICY: str(network.policy)}
     body = {"limits": box_limits(limits), "network": network.form, "environment": environment}
     with contextlib.ExitStack() as given, contextlib.ExitStack() as kept:
@@ -229,7 +239,7 @@ async def _fork(server: Launched, limits: Limits, network: Plan) -> tuple[Wire, 
         kept.callback(wire.close)
         pipes = tuple(open_pipe(given, kept) for _ in range(2))
         try:
-            fds = [theirs.fileno(), *(fd for _, fd in pipes)]
+            fds = [theirs.fileno(), *(fd for _, fd in pipes), *doors]
             _, (pidfd,) = await server.wire.ask(Frame("open", body), fds=fds, answer="opened")
         except RefusalError as refusal:
             raise MissingLayerError.told(refusal.body) from None

@@ -7,9 +7,11 @@ limited per action.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,15 +121,35 @@ class Elsewhere:
         return Kills()
 
 
-def metered(pid: int, limits: Limits) -> Meter:
-    """Begin to count and to hold what a process uses, and all that it will start."""
-    host = cgroups.host()
-    processes = limits.processes + 1  # the session's first process is not the agent's
-    try:
-        group = cgroups.make(host, pid, memory=limits.total_memory, processes=processes)
-    except OSError as error:
-        return Meter(limits, Kin(pid), cgroups.Group(), str(error))
-    return Meter(limits, Kin(pid), group, host.problem)
+class Bounds:
+    """What is to hold a session's processes, made before the first of them."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._group, self._problem = cgroups.Group(), (host := cgroups.host()).problem
+        processes = limits.processes + 1  # the session's first process is not the agent's
+        try:
+            self._group = cgroups.make(host, memory=limits.total_memory, processes=processes)
+        except OSError as error:
+            self._problem = str(error)
+
+    def doors(self) -> contextlib.AbstractContextManager[Mapping[Path, int]]:
+        """See `cgroups.Group.doors`."""
+        return self._group.doors()
+
+    async def around(self, pid: int, *, but: Collection[Path] = ()) -> Meter:
+        """Begin to count and to hold what a process uses, and all that it starts. `but`: where it goes by itself."""
+        try:
+            self._group.take(pid, but=but)
+        except OSError as error:
+            await self.remove()
+            self._problem = str(error)
+        return Meter(self._limits, Kin(pid), self._group, self._problem)
+
+    async def remove(self) -> None:
+        """Where no process has begun."""
+        group, self._group = self._group, cgroups.Group()
+        await group.remove()
 
 
 def pid_of(pidfd: int) -> int:

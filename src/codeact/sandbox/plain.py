@@ -20,7 +20,7 @@ from codeact.sandbox.base import Checkpoints, Limits, NetworkPolicy, Offer
 from codeact.sandbox.box import folders
 from codeact.sandbox.control import Control
 from codeact.sandbox.launch import PRELOAD, box_limits, launched, package_folders
-from codeact.sandbox.meter import metered
+from codeact.sandbox.meter import Bounds
 from codeact.sandbox.output import open_pipe
 from codeact.sandbox.session import BoxSession
 from codeact.types import ToolBox
@@ -85,7 +85,7 @@ class SubprocessSandbox:
                     launched(self._python, options, home=home, temporary=str(temporary), output=output) as process,
                 ):
                     given.close()
-                    meter = metered(process.pid, limits)
+                    meter = await Bounds(limits).around(process.pid)
                     after.push_async_callback(meter.remove)
                     session = BoxSession(
                         control=Control(process.wire),

@@ -104,7 +104,10 @@ def _open(channel: Channel, terms: session.Terms) -> None:
 def in_child(fds: list[int], terms: session.Terms) -> int:
     """In the child. An exception must not reach the server's own loop, which this process has a copy of."""
     try:
-        control, stdout, stderr = fds
+        control, stdout, stderr, *doors = fds
+        for door in doors:
+            os.write(door, b"0")  # into a control group; see `codeact.sandbox.cgroups`
+            os.close(door)
         session.run(Channel(socket.socket(fileno=control)), (stdout, stderr), terms)
     except BaseException:  # noqa: BLE001 (see above)
         return 1
