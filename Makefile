@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TASK := "Load ice_cream.csv. Fit a scikit-learn LinearRegression that predicts sales_usd from temperature_c. Save a scatter \
 plot with the fitted line as fit.png. Report the slope and the RMSE (square root of sklearn.metrics.mean_squared_error)."
 
-.PHONY: demo test test-containers fuzz check format bench leaks clean
+.PHONY: demo test test-containers test-ray fuzz check format bench leaks clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -29,6 +29,11 @@ fuzz: $(VENV)/.ready
 # Real containers, and the contract suite in them: needs root, Podman and runc (scripts/install_podman.sh); minutes.
 test-containers: $(VENV)/.ready
 	$(BIN)/python -m pytest -m containers tests/sandbox
+
+# A job over a real Ray cluster of this machine, a worker of which is killed. Ray gives its own processes 15 seconds to
+# start, whatever the load, so this is no part of `make test`.
+test-ray: $(VENV)/.ready
+	$(BIN)/python -m pytest -m ray tests/cli/test_bench_ray.py
 
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check

@@ -11,7 +11,19 @@ import codeact
 
 SOURCE = Path(codeact.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
-HEAVY = {"openai", "anthropic", "mcp", "numpy", "pandas", "matplotlib", "sklearn", "xllamacpp", "IPython", "pydantic"}
+HEAVY = {
+    "ray",
+    "openai",
+    "anthropic",
+    "mcp",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "sklearn",
+    "xllamacpp",
+    "IPython",
+    "pydantic",
+}
 
 
 def loaded_by(code: str) -> set[str]:

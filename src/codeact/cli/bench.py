@@ -20,7 +20,7 @@ from rich.text import Text
 from codeact.cli import consoles, describe, exits
 from codeact.cli.bench_models import listed_models
 from codeact.cli.bench_options import BenchOptions
-from codeact.cli.bench_places import sandbox_options
+from codeact.cli.bench_places import play_on_ray, sandbox_options
 from codeact.cli.bench_plan import PlannedJob, plan
 from codeact.cli.bench_screen import BenchView, JsonLines, Lines, LiveBars, print_rows, rows_of
 from codeact.cli.escape import harmless
@@ -143,16 +143,20 @@ class _Bench:
             return
         if planned.job.model.startswith("local:"):
             await ensure_weights(Store(default_root(os.environ)), planned.job.model, self.notices)
-        async with open_player(planned.job.model, **planned.model_options) as player:
-            finished = await run_job(
-                planned.job,
-                planned.path,
-                player,
-                at_once=planned.at_once,
-                sandbox=place,
-                spending=spending,
-                report=partial(view.progress, planned),
-            )
+        report = partial(view.progress, planned)
+        if self.options.ray is not None:
+            finished = await play_on_ray(planned, self.options, spending=spending, report=report)
+        else:
+            async with open_player(planned.job.model, **planned.model_options) as player:
+                finished = await run_job(
+                    planned.job,
+                    planned.path,
+                    player,
+                    at_once=planned.at_once,
+                    sandbox=place,
+                    spending=spending,
+                    report=report,
+                )
         self._count(finished)
 
     def _count(self, finished: Finished) -> None:
@@ -175,7 +179,9 @@ class _Bench:
     async def _place(self) -> AsyncGenerator[Sandbox]:
         """One for all jobs, kept open where it can be: then a session takes milliseconds, not seconds."""
         place = sandbox(self.options.sandbox, **sandbox_options(self.options))
-        needed = any("code" in planned.job.actions and planned.done < len(planned.job) for planned in self.jobs)
+        needed = self.options.ray is None and any(
+            "code" in planned.job.actions and planned.done < len(planned.job) for planned in self.jobs
+        )
         if needed and isinstance(place, AbstractAsyncContextManager):
             async with cast("AbstractAsyncContextManager[Sandbox]", place) as shared:
                 yield shared

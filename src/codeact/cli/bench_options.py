@@ -73,6 +73,9 @@ class BenchOptions:
     at_once: Annotated[
         int | None, _running(min=1, metavar="N", help="Episodes at the same time; default: 1 for local models, else 8.")
     ] = None
+    ray: Annotated[
+        str | None, _running(metavar="ADDRESS", help="Over a Ray cluster: its address, auto, or local to start one.")
+    ] = None
     max_tokens: Annotated[
         int | None, _running(min=1, help="Begin no episode after so many tokens, read and written.")
     ] = None

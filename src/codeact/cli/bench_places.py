@@ -1,11 +1,21 @@
-"""Where the episodes of a bench are played."""
+"""Where the episodes of a bench are played: in this process, or over a Ray cluster."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from importlib import import_module
+from typing import Any, cast
 
 from codeact.cli.bench_options import BenchOptions
+from codeact.cli.bench_plan import PlannedJob
 from codeact.cli.places import options_of
+from codeact.errors import MissingExtraError
+from codeact.rollouts import Finished, Spending
+from codeact.rollouts.pool import Report
+from codeact.rollouts.ray_worker import Recipe
+
+# No reports to Ray's makers, no import of its libraries for nothing, no warning of a default that will change.
+RAYS_OWN = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
 def sandbox_options(options: BenchOptions) -> dict[str, Any]:
@@ -14,3 +24,36 @@ def sandbox_options(options: BenchOptions) -> dict[str, Any]:
     if options.sandbox == "local":
         given["checkpoints"] = "none"  # of no use in an episode, which nobody takes back
     return options_of(options.sandbox, options.sandbox_option, **given)
+
+
+async def play_on_ray(planned: PlannedJob, options: BenchOptions, *, spending: Spending, report: Report) -> Finished:
+    """`run_job_on_ray`, for a job of this command.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        CodeActError: as `run_job_on_ray` does.
+    """
+    for name, value in RAYS_OWN.items():
+        os.environ.setdefault(name, value)
+    try:
+        ray_pool = cast("Any", import_module("codeact.rollouts.ray_pool"))
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise MissingExtraError("ray", "--ray") from error
+    recipe = Recipe(
+        source=planned.source,
+        player=planned.job.model,
+        player_options=planned.model_options,
+        sandbox=options.sandbox,
+        sandbox_options=sandbox_options(options),
+    )
+    return await ray_pool.run_job_on_ray(
+        planned.job,
+        planned.path,
+        recipe,
+        address=options.ray,
+        at_once=options.at_once,
+        spending=spending,
+        report=report,
+    )

@@ -45,6 +45,7 @@ EXTRAS = {
     "mcp": (("mcp",), "tools of MCP servers"),
     "docker": (("docker",), "sandboxes in containers"),
     "jupyter": (("websockets",), "sandboxes in kernels of a Jupyter server"),
+    "ray": (("ray",), "jobs over a Ray cluster"),
     "data": (("numpy", "pandas", "matplotlib", "scikit-learn"), "data work in the box"),
 }
 

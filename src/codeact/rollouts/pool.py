@@ -1,10 +1,14 @@
-"""Runs a job: many episodes at once over one model client and one sandbox, each kept as soon as it has ended."""
+"""Runs a job: many episodes at once over one model client and one sandbox, each kept as soon as it has ended.
+
+Where an episode is played is a function, so the same job can be played elsewhere: see `ray_pool`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -18,10 +22,29 @@ from codeact.rollouts.results import ResultsWriter, Rollout, begun
 from codeact.sandbox.base import Sandbox
 from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import Task
+from codeact.types import JSON
 
 _TRIES = 2  # of an episode whose machinery fails
 _IN_A_ROW = 5  # broken episodes after which nothing will work
 Report = Callable[[Progress], None]
+Play = Callable[[Key, Task], Awaitable[Rollout]]
+"""Plays an episode, or raises what is wrong with the machinery: `ModelError` or `SandboxError`."""
+
+
+def labels_of(task: Task) -> dict[str, JSON]:
+    """What a report groups by."""
+    return {"domain": task.domain, **task.labels}
+
+
+async def play_here(key: Key, task: Task, *, model: Model | Driver, sandbox: str | Sandbox) -> Rollout:
+    """An episode in this process.
+
+    Raises:
+        ModelError, SandboxError: the machinery failed, which says nothing of the model.
+    """
+    episode = await play_episode(task, model, actions=key.actions, sandbox=sandbox, seed=key.seed)
+    trajectory = episode.result.trajectory
+    return Rollout(key=key, status="judged", labels=labels_of(task), verdict=episode.verdict, trajectory=trajectory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +102,16 @@ async def run_job(
         writer = stack.enter_context(begun(Path(path), job))
         if sandbox is None and "code" in job.actions:
             sandbox = await stack.enter_async_context(LocalSandbox(checkpoints="none"))
-        run = _Run(job=job, writer=writer, model=model, sandbox=sandbox, spending=spending or Spending(), report=report)
-        await run.all(at_once)
+        play = partial(play_here, model=model, sandbox=sandbox or "local")
+        return await run_episodes(job, writer, play, at_once=at_once, spending=spending, report=report)
+
+
+async def run_episodes(
+    job: Job, writer: ResultsWriter, play: Play, *, at_once: int, spending: Spending | None, report: Report
+) -> Finished:
+    """What `run_job` does once it is known where episodes are played."""
+    run = _Run(job=job, writer=writer, play=play, spending=spending or Spending(), report=report)
+    await run.all(at_once)
     return Finished(progress=run.progress, stopped=run.stopped)
 
 
@@ -88,8 +119,7 @@ async def run_job(
 class _Run:
     job: Job
     writer: ResultsWriter
-    model: Model | Driver
-    sandbox: Sandbox | None
+    play: Play
     spending: Spending
     report: Report
     progress: Progress = field(init=False)
@@ -146,21 +176,13 @@ class _Run:
             raise error
 
     async def _played(self, key: Key, task: Task) -> tuple[Rollout, CodeActError | None]:
-        labels = {"domain": task.domain, **task.labels}
         failure: CodeActError | None = None
         for _ in range(_TRIES):
             try:
-                episode = await play_episode(
-                    task, self.model, actions=key.actions, sandbox=self.sandbox or "local", seed=key.seed
-                )
+                return await self.play(key, task), None
             except AuthenticationError:
                 raise
             except (ModelError, SandboxError) as error:
                 failure = error
-            else:
-                trajectory = episode.result.trajectory
-                return (
-                    Rollout(key=key, status="judged", labels=labels, verdict=episode.verdict, trajectory=trajectory),
-                    None,
-                )
-        return Rollout(key=key, status="broken", labels=labels, error=f"{type(failure).__name__}: {failure}"), failure
+        words = f"{type(failure).__name__}: {failure}"
+        return Rollout(key=key, status="broken", labels=labels_of(task), error=words), failure
