@@ -230,6 +230,18 @@ async def test_the_same_tools_in_every_action_space_with_the_real_exception(
     assert result.status == "answered"
 
 
+@pytest.mark.parametrize(
+    ("actions", "calls"),
+    [
+        ("json", '[{"tool": "rate", "args": ["Japan"]}, {"tool": "rate", "args": {"country": "Mars"}}]'),
+        ("text", 'Action: rate, "Japan" End Action\nAction: rate, country="Mars" End Action'),
+    ],
+)
+async def test_the_results_of_several_calls_stand_below_the_calls_as_they_were_made(actions: str, calls: str) -> None:
+    seen = observations(await run(calls, "Answer: 0.0067", tools=[rate], actions=actions))[0]
+    assert '[1] rate("Japan"):\n0.0067\n[2] rate(country="Mars"):\nError' in seen
+
+
 async def test_a_tool_that_needs_approval_is_refused_where_nobody_can_approve() -> None:
     result = await run(code("print(pay(5.0))"), "no", tools=[pay])
     assert "PermissionError" in observations(result)[0]

@@ -191,7 +191,7 @@ async def _run_tool(tools: ToolBox, call: ToolCall, started: float) -> tuple[obj
 def _returned(call: ToolCall, started: float, value: object) -> ToolRecord:
     return ToolRecord(
         name=call.name,
-        args=to_json(call.args),
+        args=to_json(list(call.args)),
         kwargs=to_json(dict(call.kwargs)),
         value=to_json(value),
         text=render_value(value),
@@ -203,7 +203,7 @@ def _returned(call: ToolCall, started: float, value: object) -> ToolRecord:
 def _failed(call: ToolCall, started: float, error: ToolError) -> ToolRecord:
     return ToolRecord(
         name=call.name,
-        args=to_json(call.args),
+        args=to_json(list(call.args)),
         kwargs=to_json(dict(call.kwargs)),
         error=f"{error.name}: {error}",
         duration=time.monotonic() - started,
