@@ -57,8 +57,14 @@ def main() -> None:
 
 def serve(settings: LlamaSettings) -> Any:
     """The running server: an HTTP thread and a computing thread, until the process ends."""
-    llama = import_module("xllamacpp")
-    params = llama.CommonParams()
+    return import_module("xllamacpp").Server(parameters(settings))
+
+
+def parameters(settings: LlamaSettings) -> Any:
+    """The settings in llama.cpp's own terms. No speculative decoding: on few cores it costs more than it saves
+    (`python -m benchmarks.serving`).
+    """
+    params = import_module("xllamacpp").CommonParams()
     params.model.path = settings.path
     params.model_alias = {settings.alias}
     params.api_keys = [settings.key]
@@ -70,7 +76,7 @@ def serve(settings: LlamaSettings) -> Any:
     params.n_parallel = settings.parallel
     params.cpuparams.n_threads = settings.threads
     params.cache_ram_mib = settings.prompt_cache
-    return llama.Server(params)
+    return params
 
 
 if __name__ == "__main__":
