@@ -10,7 +10,7 @@ import pytest
 
 from codeact.actions.base import ActionSpace
 from codeact.bench.sections import measured
-from codeact.bench.taxonomy import step_failures
+from codeact.bench.taxonomy import episode_failure, step_failures
 from codeact.models.base import Model
 from codeact.models.scripted import ScriptedModel
 from codeact.rollouts import Key, Results
@@ -24,6 +24,7 @@ from codeact.types import (
     ExecError,
     ExecResult,
     Observation,
+    Outcome,
     Reply,
     Step,
     ToolSpec,
@@ -139,3 +140,10 @@ def test_what_ended_code_from_outside(kind: ErrorKind, failure: str) -> None:
     assert step_failures(Trajectory(id="", task="", prompt=(), steps=(step,), created=started), Verdict(False)) == [
         failure
     ]
+
+
+@pytest.mark.parametrize(("failure", "named"), [("wrong tool", "wrong tool"), ("", "limit"), ("unheard of", "limit")])
+def test_what_a_judge_knows_better_than_the_steps(failure: str, named: str) -> None:
+    trajectory = Trajectory(id="t", task="", prompt=(), created=datetime.now(UTC), outcome=Outcome(status="turn_limit"))
+    assert episode_failure(trajectory, Verdict(False, "f was called; g comes next", failure)) == named
+    assert episode_failure(trajectory, Verdict(True, failure=failure)) is None

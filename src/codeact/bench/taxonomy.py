@@ -60,6 +60,8 @@ def episode_failure(trajectory: Trajectory, verdict: Verdict) -> Failure | None:
     status = trajectory.outcome.status if trajectory.outcome else None
     if verdict.correct:
         return None
+    if verdict.failure in FAILURES:  # a judge of calls knows what no step shows: a call that ran well may be wrong
+        return verdict.failure
     if status == "answered":
         return "wrong answer"
     if status == "repeated":
