@@ -61,7 +61,7 @@ class BoxSession:
         self._tools = tools
         self._meter = meter
         self._limits = limits = meter.limits
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)  # whoever has it waits for the box: the others have a turn then
         self._ran = 0  # actions so far
         self._forks = list[BoxSession]()
         self._worker: Worker | None = None

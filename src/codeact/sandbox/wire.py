@@ -54,8 +54,8 @@ class Wire:
         self._fds: list[int] = []
         self._decoder = Decoder()
         self._unsent = deque[memoryview]()  # in order; what a cancelled `send` had left goes out before anything else
-        self._sending = anyio.Lock()
-        self._asking = anyio.Lock()
+        self._sending = anyio.Lock(fast_acquire=True)  # what most often need not wait should not give up its turn
+        self._asking = anyio.Lock(fast_acquire=True)
 
     async def send(self, frame: Frame, fds: Sequence[int] = ()) -> None:
         """Raises `WireClosedError`; ValueError for a frame that is too large."""
