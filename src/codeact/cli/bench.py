@@ -28,9 +28,10 @@ from codeact.cli.interrupts import interruptible
 from codeact.cli.jsonlines import write_line
 from codeact.cli.options import option, spread
 from codeact.cli.pulling import ensure_weights
+from codeact.cli.report import print_report
 from codeact.errors import CodeActError, ModelError, SetupError
 from codeact.models.store import Store, default_root
-from codeact.rollouts import Finished, Spending, open_player, read_results, run_job
+from codeact.rollouts import Finished, Results, Spending, open_player, read_results, run_job
 from codeact.sandbox import sandbox
 from codeact.sandbox.base import Sandbox
 from codeact.tasks import suite, suite_names
@@ -202,11 +203,20 @@ class _Bench:
         ]
         print_rows(rows, json=self.json)
         left = self._say_what_is_left()
+        if rows and self.options.report and not interrupted:
+            self._report(results)
         if interrupted:
             return exits.INTERRUPTED
         if self.failure is not None:
             return exits.of_error(self.failure)
         return exits.NO_ANSWER if left else exits.ANSWERED
+
+    def _report(self, results: Sequence[Results]) -> None:
+        """What cannot be drawn takes nothing from the results."""
+        try:
+            print_report(results, self.jobs[0].path.parent, json=self.json)
+        except CodeActError as error:
+            self.notices.print(Text(harmless(f"no report: {error}"), style="yellow"))
 
     def _say_what_is_left(self) -> int:
         """How many episodes have no result, and where the others are."""

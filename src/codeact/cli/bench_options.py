@@ -85,6 +85,9 @@ class BenchOptions:
     max_cost: Annotated[
         float | None, _running(min=0.0001, metavar="USD", help="Begin no episode after so much money; needs --prices.")
     ] = None
+    report: Annotated[bool, _running("--report/--no-report", help="Write a report beside the results at the end.")] = (
+        True
+    )
     out: Annotated[
         Path | None,
         _running("--out", "-o", metavar="FOLDER", help="For the results; default: below codeact-runs/bench/."),
