@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from codeact import Agent, Budget, RunResult, expect_files, tool
-from codeact.errors import ModelError, UsageError
+from codeact.errors import ContextLengthError, ModelError, UsageError
 from codeact.events import (
     ActionFinished,
     ActionStarted,
@@ -126,6 +127,27 @@ async def test_the_turn_limit_is_announced_one_turn_ahead() -> None:
     result = await run(*[code(f"print({n})") for n in range(5)], budget=Budget(turns=3))
     assert (result.status, result.turns, result.answer) == ("turn_limit", 3, None)
     assert ["Only one turn is left" in text for text in observations(result)] == [False, True, False]
+
+
+class Forgetful(ScriptedModel):
+    """A model whose context is full with more than `room` messages."""
+
+    room = 3
+
+    async def complete(self, messages: Sequence[Message], **options: Any) -> Completion:
+        if len(messages) > self.room:
+            raise ContextLengthError("the conversation no longer fits into the context")
+        return await super().complete(messages, **options)
+
+
+async def test_a_full_context_ends_a_run_and_keeps_what_was_done() -> None:
+    result = await Agent(Forgetful([code("x = 1")]), **WARM).run("go on")  # type: ignore[arg-type]
+    assert (result.status, result.turns, result.answer) == ("token_limit", 1, None)
+    assert "no longer fits" in result.outcome.message
+    model = Forgetful(["nothing"])
+    model.room = 1  # not even the task: that is no run
+    with pytest.raises(ContextLengthError):
+        await Agent(model, **WARM).run("go on")  # type: ignore[arg-type]
 
 
 async def test_the_token_limit_ends_a_run() -> None:

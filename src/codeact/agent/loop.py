@@ -22,7 +22,7 @@ from codeact.actions.reasoning import INVENTED
 from codeact.agent.budget import Meter
 from codeact.agent.checks import Check, Evidence
 from codeact.agent.execute import Hands
-from codeact.errors import ParseError
+from codeact.errors import ContextLengthError, ParseError
 from codeact.events import Answered, Emit, Observed, ReplyParsed, TurnStarted
 from codeact.models.base import Model
 from codeact.trajectory.history import NOT_EXECUTED, step_messages
@@ -71,17 +71,22 @@ class Run:
         self.earlier = tuple(self.messages)
 
     async def until_answer(self) -> Outcome:
-        """Take turns until there is an answer or the budget is used up.
+        """Take turns until there is an answer or the budget is used up; the model's context is part of it.
 
         Raises:
-            ModelError: the endpoint failed.
+            ModelError: the endpoint failed, or not even the task fits into the model's context.
             SandboxError: the machinery around the box failed.
         """
         with self.meter.limit():
-            while self.meter.exhausted() is None:
-                answer = await self._turn()
-                if answer is not None:
-                    return self._outcome("answered", self.objection, answer)
+            try:
+                while self.meter.exhausted() is None:
+                    answer = await self._turn()
+                    if answer is not None:
+                        return self._outcome("answered", self.objection, answer)
+            except ContextLengthError as error:
+                if not self.steps:
+                    raise
+                return self._outcome("token_limit", str(error))
         return self._outcome(*(self.meter.exhausted() or ("error", "the loop ended for no reason")))
 
     async def _turn(self) -> Answer | None:
