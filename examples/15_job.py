@@ -5,6 +5,7 @@ from pathlib import Path
 import anyio
 
 from codeact.rollouts import Job, Progress, Spending, TaskSource, open_player, read_results, run_job, subset
+from codeact.sandbox.local import LocalSandbox
 
 source = TaskSource(suite="m3gen", options={"calls": [1, 4], "count": 16})
 tasks = subset(source.tasks(), 6)  # evenly over the domains, always the same ones
@@ -19,10 +20,10 @@ def tell(progress: Progress) -> None:
 
 async def main() -> None:
     path = Path("results.jsonl")
-    async with open_player(job.model) as player:  # a model's name works as well
-        first = await run_job(job, path, player, spending=Spending(tokens=5_000), report=tell)
+    async with open_player(job.model) as player, LocalSandbox() as sandbox:  # a model's name works as well
+        first = await run_job(job, path, player, sandbox=sandbox, spending=Spending(tokens=5_000), report=tell)
         print("stopped:", first.stopped)
-        await run_job(job, path, player, at_once=4)
+        await run_job(job, path, player, sandbox=sandbox, at_once=4)
     for actions in job.actions:
         turns = [
             len(rollout.trajectory.steps)

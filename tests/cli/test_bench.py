@@ -73,8 +73,6 @@ def test_a_report_is_written_and_can_be_made_again(codeact: Codeact) -> None:
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["html"].endswith("/here/report.html")
     assert (codeact.folder / "here" / "report.md").read_text() == page
-    missing = codeact("report", "none.jsonl")
-    assert (missing.returncode, missing.stderr.startswith("error: cannot read the results file")) == (2, True)
 
 
 def test_a_budget_ends_it_and_a_dry_run_says_how_far_it_is(codeact: Codeact) -> None:
@@ -236,8 +234,9 @@ def test_another_jobs_file_and_a_folder_that_is_none_are_refused(codeact: Codeac
 @pytest.mark.timeout(300)
 def test_a_real_model_killed_and_gone_on_with(codeact: Codeact, smollm2: str, weights_store: Store) -> None:
     codeact.env["CODEACT_HOME"] = str(weights_store.root.parent)
-    model = ("-m", f"local:{smollm2}", "--reply-tokens", "12", "--model-option", "context=2048")
-    command = (*ONE_CALL, *model, "--tasks", "2", "--json")
+    model = ("-m", f"local:{smollm2}", "--reply-tokens", "2", "--model-option", "context=2048")
+    tasks = ("--option", "domains=decoder", "--option", "count=2")  # of one domain: half of their prompts is the same
+    command = (*ONE_CALL, *tasks, *model, "--json")
     process = codeact.start(*command)
     assert process.stdout is not None
     progress = 0

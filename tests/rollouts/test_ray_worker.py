@@ -14,13 +14,18 @@ from codeact.rollouts import Key, Rollout, TaskSource
 from codeact.rollouts.ray_worker import EpisodeWorker, Failure, Recipe
 from codeact.trajectory.encoding import from_line
 
+QUICK = {"preload": (), "checkpoints": "none"}
 SOURCE = TaskSource(suite="m3gen", options={"calls": 1, "count": 8})
 
 
 @contextmanager
 def worker(**options: object) -> Iterator[EpisodeWorker]:
     before = signal.getsignal(signal.SIGINT)
-    made = EpisodeWorker(pickle.loads(pickle.dumps(Recipe(**{"source": SOURCE, "player": "oracle", **options}))))
+    made = EpisodeWorker(
+        pickle.loads(
+            pickle.dumps(Recipe(**{"source": SOURCE, "player": "oracle", "sandbox_options": QUICK, **options}))
+        )
+    )
     try:
         yield made
     finally:
@@ -30,7 +35,7 @@ def worker(**options: object) -> Iterator[EpisodeWorker]:
 
 def test_it_plays_by_names_and_gives_back_a_line() -> None:
     task = SOURCE.tasks()[0].id
-    with worker(sandbox_options={"preload": (), "checkpoints": "none"}) as player:
+    with worker() as player:
         for actions, turns in (("code", 1), ("json", 2)):
             line = player.play(task, actions, 7)
             assert isinstance(line, bytes)
