@@ -41,7 +41,7 @@ class Named(ScriptedModel):
 async def opened(**options):
     yield Named([f"Answer: {os.getpid()}"] * 99)
 """
-COMMAND = ("bench", "m3gen", "--option", "calls=1", "--option", "count=8", "-m", "models.named:opened")
+COMMAND = ("bench", "m3gen", "--no-report", "--option", "calls=1", "--option", "count=8", "-m", "models.named:opened")
 
 
 def victim_of(codeact: Codeact, is_running: psutil.Popen) -> int:
@@ -62,9 +62,13 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_run_twice(codeact: Codeact) -
     os.kill(victim, signal.SIGKILL)
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
+    assert "Token" not in out + err
     assert "12/12" in err
+    assert "broken" not in err
     assert "12 of 12 episodes are in" in err
-    assert [line.split()[1:3] for line in out.splitlines()[1:]] == [["code", "0/6"], ["text", "0/6"]]
+    assert [line.split()[:3] for line in out.splitlines()[1:]] == [
+        ["models.named:opened", actions, "0/6"] for actions in ("code", "text")
+    ]
     path = codeact.folder / "codeact-runs/bench/m3gen-plain/m3gen-plain-models.named-opened.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
     assert {line["kind"] for line in lines} == {"trajectory"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import redirect_stdout
 from importlib import import_module
 from typing import Any, cast
 
@@ -14,8 +16,10 @@ from codeact.rollouts import Finished, Spending
 from codeact.rollouts.pool import Report
 from codeact.rollouts.ray_worker import Recipe
 
-# No reports to Ray's makers, no import of its libraries for nothing, no warning of a default that will change.
+# No reports to Ray's makers, no warning of a default that will change; and for a cluster of our own the token that Ray
+# asks for anyway, without the remark on it that would get among our output.
 RAYS_OWN = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+OF_A_NEW_CLUSTER = {"RAY_AUTH_MODE": "token"}
 
 
 def sandbox_options(options: BenchOptions) -> dict[str, Any]:
@@ -33,7 +37,7 @@ async def play_on_ray(planned: PlannedJob, options: BenchOptions, *, spending: S
         MissingExtraError: Ray is not installed.
         CodeActError: as `run_job_on_ray` does.
     """
-    for name, value in RAYS_OWN.items():
+    for name, value in {**RAYS_OWN, **(OF_A_NEW_CLUSTER if options.ray == "local" else {})}.items():
         os.environ.setdefault(name, value)
     try:
         ray_pool = cast("Any", import_module("codeact.rollouts.ray_pool"))
@@ -48,12 +52,13 @@ async def play_on_ray(planned: PlannedJob, options: BenchOptions, *, spending: S
         sandbox=options.sandbox,
         sandbox_options=sandbox_options(options),
     )
-    return await ray_pool.run_job_on_ray(
-        planned.job,
-        planned.path,
-        recipe,
-        address=options.ray,
-        at_once=options.at_once,
-        spending=spending,
-        report=report,
-    )
+    with redirect_stdout(sys.stderr):  # Ray prints remarks of its own, as on a worker that died
+        return await ray_pool.run_job_on_ray(
+            planned.job,
+            planned.path,
+            recipe,
+            address=options.ray,
+            at_once=options.at_once,
+            spending=spending,
+            report=report,
+        )

@@ -82,11 +82,12 @@ class JsonLines:
     """An object for each episode that has ended."""
 
     def __init__(self) -> None:
+        self._stream = sys.stdout  # as it is now: a cluster's own messages are led elsewhere meanwhile
         self._done = -1
 
     def progress(self, planned: PlannedJob, progress: Progress) -> None:
         if progress.fresh and progress.done != self._done:
-            write_line(sys.stdout, {"kind": "progress", "model": planned.job.model, **counts(progress)})
+            write_line(self._stream, {"kind": "progress", "model": planned.job.model, **counts(progress)})
         self._done = progress.done
 
     def close(self) -> None:
@@ -188,4 +189,6 @@ def print_rows(rows: Sequence[Row], *, json: bool) -> None:
             write_line(sys.stdout, {"kind": "row", **asdict(row)})
     elif rows:
         console = consoles.output()
-        console.print(table_of(rows), width=None if console.is_terminal else WIDE)
+        if not console.is_terminal:
+            console.width = WIDE
+        console.print(table_of(rows))
