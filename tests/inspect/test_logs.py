@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import quote
@@ -40,7 +41,8 @@ def results_of(
     path: Path, play: Driver, *, actions: tuple[str, ...] = ("json",), seeds: tuple[int, ...] = (7,)
 ) -> Path:
     job = Job(suite="m3tooleval", profile="fixed", model="m", tasks=some_tasks(), actions=actions, seeds=seeds)
-    anyio.run(run_job, job, path, play)
+    with ThreadPoolExecutor(1) as alone:  # this thread may be that of other tests' event loop
+        alone.submit(anyio.run, run_job, job, path, play).result()
     return path
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from codeact.types import Completion, ToolCall, ToolCalls
 
 FORMATS = ("code", "json", "text")
 
-NAMES = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
+NAMES = st.from_regex(r"[a-z]{1,8}", fullmatch=True).filter(lambda name: not keyword.iskeyword(name))
 PLAIN = st.from_regex(r"[A-Za-z0-9.@-]([A-Za-z0-9 .@-]{0,18}[A-Za-z0-9.@-])?", fullmatch=True)
 
 
