@@ -183,8 +183,8 @@ def main(model: str, draft: str | None, count: int, write: Callable[[str], None]
     weights = {name: store.path(name) for name in (model, draft) if name}
     rows: list[Row] = []
     for setting in settings(physical_cores(), draft):
-        sys.stderr.write(f"{setting.name} …\n")
         rows.append(measure(setting, weights[model], weights.get(setting.draft or ""), asked))
+        sys.stderr.write(f"{rows[-1]}\n")
     date = datetime.now(UTC).date().isoformat()
     write(f"{model}, {len(asked)} prompts, {physical_cores()} cores, {date}:\n\n{table(rows)}\n")
 
