@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from codeact.bench.statistics import Mean, SignTest, effective_size, flip_test, holm, mean, share_interval, sign_test
+from codeact.bench.statistics import Mean, SignTest, flip_test, holm, mean, sign_test
+from codeact.rollouts import effective_size, share_interval
 
 Outcomes = st.lists(st.lists(st.booleans(), min_size=1, max_size=4), min_size=1, max_size=30)
 Differences = st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=3), max_size=10)

@@ -40,6 +40,16 @@ async def test_a_wrong_answer_is_sent_back_while_there_are_attempts() -> None:
     assert not any("42" in message.text.replace("6 * 7", "") for message in model.asked[1])
 
 
+@pytest.mark.parametrize(
+    ("actions", "broken"),
+    [("code", "```python\nprint((\n```"), ("json", '{"tool": (('), ("text", "Action: (( End Action")],
+)
+async def test_what_cannot_be_read_costs_a_turn_in_every_format(actions: str, broken: str) -> None:
+    model = ScriptedModel([broken, "Answer: 42" if actions == "text" else "42"])
+    episode = await play_episode(task(rules=Rules(turns=1)), model, actions=actions)
+    assert (episode.verdict.correct, episode.result.status, episode.result.turns) == (False, "turn_limit", 1)
+
+
 async def test_a_task_may_begin_in_the_middle_of_a_talk() -> None:
     def earlier(space: ActionSpace) -> Sequence[Message]:
         call = ToolCalls((ToolCall("product", (6, 7)),))

@@ -97,9 +97,28 @@ async def test_nothing_runs_twice_and_a_cut_off_line_runs_again(tmp_path: Path) 
     path.write_bytes(whole[:-40])
     finished = await run_job(job(), path, again)
     assert again.played == ["sum-2"]
+    assert path.read_bytes().startswith(whole[: whole.rindex(b"\n", 0, -1) + 1])
     assert (finished.progress.earlier, finished.progress.successes) == (2, 3)
     assert len(read_results(path).judged) == 3
     assert len(load_trajectories(path)) == 3
+
+
+async def test_wherever_a_file_is_cut_the_job_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    await run_job(job(2), path, Players())
+    whole = path.read_bytes()
+    first, last = whole.index(b"\n") + 1, whole.rindex(b"\n", 0, -1) + 1
+    braces = [place + 1 for place in range(last, len(whole)) if whole[place : place + 1] == b"}"]
+    for cut in (0, 1, first // 2, first - 1, first, last, *braces):
+        path.write_bytes(whole[:cut])
+        finished = await run_job(job(2), path, Players())
+        assert (finished.progress.done, finished.progress.successes) == (2, 2), whole[:cut][-50:]
+        assert len(read_results(path).judged) == 2
+        assert len(path.read_bytes().splitlines()) == 3
+    path.write_bytes(b"a file of something else")
+    with pytest.raises(UsageError, match=r"not of a results file|another job"):
+        await run_job(job(2), path, Players())
+    assert path.read_bytes() == b"a file of something else"
 
 
 async def test_another_job_is_not_mixed_in(tmp_path: Path) -> None:
@@ -116,7 +135,7 @@ async def test_another_job_is_not_mixed_in(tmp_path: Path) -> None:
             await run_job(other, path, Players())
     header, *rest = path.read_text().splitlines(keepends=True)
     path.write_text(header.replace('"schema":1', '"schema":9') + "".join(rest))
-    with pytest.raises(UsageError, match="its schema is 9, and here it is 1"):
+    with pytest.raises(UsageError, match="its schema is 9, and this codeact reads 1"):
         await run_job(job(), path, Players())
 
 

@@ -38,7 +38,14 @@ def process(checkout: Path) -> Iterator[OriginalProcess]:
 @pytest.fixture(autouse=True)
 def _no_process_is_left() -> Iterator[None]:
     yield
-    assert not [child for child in psutil.Process().children() if "original_child.py" in " ".join(child.cmdline())]
+    assert not [child for child in psutil.Process().children() if "original_child.py" in _command(child)]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return ""
 
 
 def tasks(checkout: Path) -> dict[str, Task]:
@@ -187,4 +194,5 @@ def test_a_checker_that_hangs_is_the_machinerys_failure(
     monkeypatch.setattr("codeact.tasks.m3tooleval.original_process._CHECK_TIME", 0.3)
     with pytest.raises(SandboxError, match="no verdict on 'loop'"):
         process.accepts("sums/two", "loop")
+    monkeypatch.undo()
     assert process.accepts("sums/two", "2")

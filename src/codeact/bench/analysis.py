@@ -8,9 +8,9 @@ from itertools import combinations
 from typing import TypeVar
 
 from codeact.bench.sections import Entrant, Measured, Section
-from codeact.bench.statistics import Mean, SignTest, flip_test, holm, mean, share_interval, sign_test
+from codeact.bench.statistics import Mean, SignTest, flip_test, holm, mean, sign_test
 from codeact.bench.taxonomy import FAILURES, Failure
-from codeact.rollouts import Interval, Key
+from codeact.rollouts import Interval, Key, share_interval
 
 T = TypeVar("T")
 

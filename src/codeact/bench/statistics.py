@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codeact.rollouts import Interval, wilson
+from codeact.rollouts import Interval
 
 SEED = 20260202  # of every random number here: the same results give the same report
 RESAMPLES = 10_000
@@ -51,33 +51,6 @@ def sign_test(differences: Clusters) -> SignTest:
     """Each task counts once, for the format that had more in its seeds; one that is even counts for neither."""
     sums = [sum(cluster) for cluster in differences]
     return SignTest(sum(total > 0 for total in sums), sum(total < 0 for total in sums))
-
-
-def share_interval(outcomes: Sequence[Sequence[bool]]) -> Interval:
-    """Wilson's 95 % interval of a share, for as many observations as the clusters are worth."""
-    outcomes = [cluster for cluster in outcomes if cluster]
-    total = sum(map(len, outcomes))
-    share = sum(map(sum, outcomes)) / total if total else 0.0
-    size = effective_size(outcomes)
-    return wilson(share * size, size)
-
-
-def effective_size(outcomes: Sequence[Sequence[bool]]) -> float:
-    """How many independent episodes these are worth: all of them where the seeds of a task differ as tasks do, as many
-    as there are tasks where its seeds agree (the design effect, by the ratio estimator of Rao and Scott).
-    """
-    outcomes = [cluster for cluster in outcomes if cluster]
-    tasks, total = len(outcomes), sum(map(len, outcomes))
-    successes = sum(map(sum, outcomes))
-    if tasks == total:
-        return total
-    if tasks < 2 or successes in (0, total):
-        return tasks  # nothing tells how much seeds differ, so no credit is given for them
-    share = successes / total
-    between = sum((sum(cluster) - share * len(cluster)) ** 2 for cluster in outcomes) * tasks / (tasks - 1)
-    if between == 0:
-        return total
-    return min(total, max(tasks, share * (1 - share) * total**2 / between))
 
 
 def mean(values: Clusters) -> Mean | None:

@@ -19,7 +19,7 @@ from codeact.cli import consoles, describe
 from codeact.cli.bench_plan import PlannedJob
 from codeact.cli.escape import harmless
 from codeact.cli.jsonlines import write_line
-from codeact.rollouts import Interval, Progress, Rollout, wilson
+from codeact.rollouts import Interval, Progress, Rollout, outcomes_by_task, share_interval
 
 LINE_EVERY = 60.0  # seconds, where no bar can be drawn
 WIDE = 160  # columns, where there is no terminal that has a width
@@ -107,7 +107,7 @@ def counts(progress: Progress) -> dict[str, object]:
 
 def in_words(progress: Progress) -> str:
     """Success so far, pace and time left, in one line."""
-    parts = [f"{share(progress.successes, progress.judged)} solved"] if progress.judged else []
+    parts = [f"{share(progress.successes, progress.judged, progress.interval)} solved"] if progress.judged else []
     if progress.broken:
         parts.append(f"{progress.broken} broken")
     if progress.usage.output_tokens:
@@ -119,10 +119,9 @@ def in_words(progress: Progress) -> str:
     return ", ".join(parts)
 
 
-def share(successes: int, total: int) -> str:
+def share(successes: int, total: int, interval: Interval) -> str:
     """A proportion with its interval: `53.8 % (38.6 to 68.4)`."""
-    found = wilson(successes, total)
-    return f"{100 * successes / total:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"
+    return f"{100 * successes / total:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,16 +145,15 @@ def rows_of(model: str, formats: Sequence[str], rollouts: Sequence[Rollout]) -> 
         judged = [rollout for rollout in rollouts if rollout.key.actions == actions and rollout.status == "judged"]
         if not judged:
             continue
-        solved = sum(rollout.verdict is not None and rollout.verdict.correct for rollout in judged)
         played = [rollout.trajectory for rollout in judged if rollout.trajectory is not None]
         turns = [len(trajectory.steps) for trajectory in played]
         usages = [trajectory.outcome.usage for trajectory in played if trajectory.outcome is not None]
         yield Row(
             model=model,
             actions=actions,
-            solved=solved,
+            solved=sum(rollout.correct for rollout in judged),
             episodes=len(judged),
-            interval=wilson(solved, len(judged)),
+            interval=share_interval(outcomes_by_task(judged)),
             mean_turns=mean(turns),
             most_turns=max(turns),
             output_tokens=mean(usage.output_tokens for usage in usages),
@@ -173,7 +171,7 @@ def table_of(rows: Sequence[Row]) -> Table:
             Text(harmless(row.model)),
             row.actions,
             f"{row.solved}/{row.episodes}",
-            share(row.solved, row.episodes).replace(" %", ""),
+            share(row.solved, row.episodes, row.interval).replace(" %", ""),
             f"{row.mean_turns:.2f}",
             str(row.most_turns),
             f"{row.output_tokens:,.0f}",

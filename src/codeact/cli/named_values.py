@@ -28,6 +28,6 @@ def _named_value(flag: str, text: str, example: str) -> tuple[str, Any]:
     for read in (json.loads, ast.literal_eval):
         try:
             return name, read(value.strip())
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError):
             continue
     return name, value

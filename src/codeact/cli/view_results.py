@@ -108,7 +108,7 @@ def _list(console: Console, files: Sequence[Results], heads: Sequence[tuple[int,
         table.add_column(Text(_title(files, number, actions).replace(" · ", "\n")))
     for row in rows:
         name = Text(harmless(short(row.task, LONGEST)))
-        table.add_row(name, str(row.seed), *(_cell(rollout) for rollout in row.rollouts))
+        table.add_row(name, harmless(str(row.seed)), *(_cell(rollout) for rollout in row.rollouts))
     console.print(table, width=None if console.is_terminal else WIDE)
     failed = sum(bool(rollout and _failed(rollout)) for row in rows for rollout in row.rollouts)
     there = sum(rollout is not None for row in rows for rollout in row.rollouts)

@@ -32,7 +32,7 @@ from inspect_ai.log import (
 from codeact.errors import SetupError, UsageError
 from codeact.inspect.messages import model_usage
 from codeact.inspect.samples import SCORER, sample_of
-from codeact.rollouts import Results, Rollout, wilson
+from codeact.rollouts import Results, Rollout, outcomes_by_task, share_interval
 from codeact.types import Usage
 
 PACKAGE = "codeact"
@@ -112,8 +112,8 @@ def _spec(results: Results, actions: str, created: str) -> EvalSpec:
 
 def _results(rollouts: Sequence[Rollout], planned: int) -> EvalResults:
     judged = [rollout for rollout in rollouts if rollout.trajectory is not None]
-    successes = sum(rollout.verdict is not None and rollout.verdict.correct for rollout in judged)
-    interval = wilson(successes, len(judged))
+    successes = sum(rollout.correct for rollout in judged)
+    interval = share_interval(outcomes_by_task(judged))
     values = {
         "accuracy": successes / len(judged) if judged else float("nan"),
         "wilson_low": interval.low,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from codeact.rollouts.episode import Episode, play_episode
+from codeact.rollouts.intervals import Interval, effective_size, share_interval, wilson
 from codeact.rollouts.job import Job, Key
 from codeact.rollouts.oracles import OracleRow, oracle, oracle_rows, oracle_table
 from codeact.rollouts.players import ORACLE, open_player
 from codeact.rollouts.pool import Finished, Spending, run_job
-from codeact.rollouts.progress import Interval, Progress, wilson
-from codeact.rollouts.results import Results, Rollout, known_results, read_results
+from codeact.rollouts.progress import Progress
+from codeact.rollouts.results import Results, Rollout, known_results, outcomes_by_task, read_results
 from codeact.rollouts.source import TaskSource, subset
 
 __all__ = [
@@ -24,14 +25,17 @@ __all__ = [
     "Rollout",
     "Spending",
     "TaskSource",
+    "effective_size",
     "known_results",
     "open_player",
     "oracle",
     "oracle_rows",
     "oracle_table",
+    "outcomes_by_task",
     "play_episode",
     "read_results",
     "run_job",
+    "share_interval",
     "subset",
     "wilson",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from codeact.errors import AuthenticationError, CodeActError, ModelError, SandboxError, UsageError
+from codeact.errors import AuthenticationError, CodeActError, ContextLengthError, ModelError, SandboxError, UsageError
 from codeact.models.base import Model
 from codeact.rollouts.episode import Driver, play_episode
 from codeact.rollouts.job import Job, Key
@@ -182,7 +182,13 @@ class _Run:
                 return await self.play(key, task), None
             except AuthenticationError:
                 raise
+            except ContextLengthError as error:  # not even the task fits: that says nothing of the tasks after it
+                return _broken(key, task, error), None
             except (ModelError, SandboxError) as error:
                 failure = error
-        words = f"{type(failure).__name__}: {failure}"
-        return Rollout(key=key, status="broken", labels=labels_of(task), error=words), failure
+        return _broken(key, task, failure), failure
+
+
+def _broken(key: Key, task: Task, failure: CodeActError | None) -> Rollout:
+    words = f"{type(failure).__name__}: {failure}"
+    return Rollout(key=key, status="broken", labels=labels_of(task), error=words)

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 
+from codeact.rollouts.intervals import Interval, share_interval
 from codeact.rollouts.results import Rollout
 from codeact.types import Usage
-
-_Z = 1.959964  # of a 95 % interval
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    low: float
-    high: float
-
-
-def wilson(successes: float, total: float) -> Interval:
-    """Wilson's 95 % interval of a proportion: honest for few episodes, and for none or all successful ones."""
-    if total == 0:
-        return Interval(0.0, 1.0)
-    share, square = successes / total, _Z * _Z
-    middle = share + square / (2 * total)
-    spread = _Z * math.sqrt(share * (1 - share) / total + square / (4 * total * total))
-    scale = 1 + square / total
-    return Interval(max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,14 +23,15 @@ class Progress:
     usage: Usage = field(default_factory=Usage)  # of this run of the job
     started: float = field(default_factory=time.monotonic)
     fresh: int = 0  # episodes that this run has finished
+    outcomes: dict[str, list[bool]] = field(default_factory=dict[str, list[bool]])  # by task
 
     def count(self, rollout: Rollout, *, fresh: bool = True) -> None:
         if rollout.status == "broken":
             self.broken += 1
-        elif rollout.verdict and rollout.verdict.correct:
-            self.successes += 1
         else:
-            self.failures += 1
+            self.outcomes.setdefault(rollout.key.task, []).append(rollout.correct)
+            self.successes += rollout.correct
+            self.failures += not rollout.correct
         if fresh:
             self.fresh += 1
             if rollout.trajectory and rollout.trajectory.outcome:
@@ -67,7 +49,7 @@ class Progress:
 
     @property
     def interval(self) -> Interval:
-        return wilson(self.successes, self.judged)
+        return share_interval(list(self.outcomes.values()))
 
     @property
     def elapsed(self) -> float:

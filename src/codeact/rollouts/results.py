@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from codeact.errors import SetupError, UsageError
-from codeact.rollouts.job import Job, Key
+from codeact.rollouts.job import SCHEMA, Job, Key
 from codeact.tasks import Verdict
 from codeact.trajectory import whole_trajectory
 from codeact.trajectory.encoding import encode, from_line, to_line
@@ -36,6 +36,10 @@ class Rollout:
     trajectory: Trajectory | None = None
     error: str = ""  # of the machinery
 
+    @property
+    def correct(self) -> bool:
+        return self.verdict is not None and self.verdict.correct
+
     def to_line(self) -> bytes:
         about: dict[str, Any] = {**asdict(self.key), "labels": dict(self.labels)}
         if self.trajectory is None or self.verdict is None:
@@ -47,11 +51,19 @@ class Rollout:
     def from_record(record: Mapping[str, Any]) -> Rollout:
         """Raises KeyError, TypeError or ValueError for a record that is none."""
         about = record["rollout"]
-        key, labels = Key(about["task"], about["actions"], about["seed"]), about["labels"]
+        key, labels = Key(str(about["task"]), str(about["actions"]), int(about["seed"])), about["labels"]
         if record["kind"] == "broken":
             return Rollout(key=key, status="broken", labels=labels, error=record["error"])
         verdict, trajectory = Verdict(**about["verdict"]), whole_trajectory(record)
         return Rollout(key=key, status="judged", labels=labels, verdict=verdict, trajectory=trajectory)
+
+
+def outcomes_by_task(rollouts: Iterable[Rollout]) -> list[list[bool]]:
+    """Who succeeded, as `share_interval` wants it: of each task, in all its seeds."""
+    found: dict[str, list[bool]] = {}
+    for rollout in rollouts:
+        found.setdefault(rollout.key.task, []).append(rollout.correct)
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +103,7 @@ def read_results(path: Path) -> Results:
                 rollout = Rollout.from_record(record)
                 rollouts[rollout.key] = rollout
         except (KeyError, TypeError, ValueError) as error:
-            if not _cut_off(lines, number):
+            if number < len(lines) or line.endswith(b"\n"):
                 raise UsageError(f"{str(path)!r}, line {number}: not of a results file ({error})") from error
     return Results(job=job, rollouts=rollouts)
 
@@ -99,14 +111,9 @@ def read_results(path: Path) -> Results:
 def _header(record: dict[str, Any]) -> Mapping[str, JSON]:
     if record.get("kind") != "job":
         raise ValueError(f"it begins with a {record.get('kind')!r} and not with a 'job'")
+    if record.get("schema") != SCHEMA:
+        raise ValueError(f"its schema is {record.get('schema')!r}, and this codeact reads {SCHEMA}")
     return {name: value for name, value in record.items() if name != "kind"}
-
-
-def _cut_off(lines: list[bytes], number: int) -> bool:
-    """Whether a line that cannot be read is what a killed run leaves: the last one, or one that was ended when the run
-    went on. Such a line does not end as JSON does.
-    """
-    return number == len(lines) or not lines[number - 1].rstrip().endswith(b"}")
 
 
 class ResultsWriter:
@@ -129,8 +136,8 @@ def known_results(path: Path, job: Job) -> Mapping[Key, Rollout]:
     Raises:
         UsageError: the file is of another job (says in what), or not a results file.
     """
-    if not path.is_file() or not path.stat().st_size:
-        return {}
+    if not path.is_file() or _first_line(job).startswith(path.read_bytes()):
+        return {}  # no more than the first line, which may have been cut off
     results = read_results(path)
     _check_same(path, results.job, job.header())
     return results.rollouts
@@ -151,14 +158,16 @@ def begun(path: Path, job: Job) -> Generator[ResultsWriter]:
         except OSError:
             raise UsageError(f"another run is writing to {str(path)!r}; wait for it, or name another file") from None
         done = known_results(path, job)
-        if os.fstat(file).st_size:
-            if os.pread(file, 1, os.fstat(file).st_size - 1) != b"\n":
-                _append(file, path, b"\n")
-        else:
-            _append(file, path, to_line({"kind": "job", **job.header()}))
+        _mend_end(file, path)
+        if not os.fstat(file).st_size:
+            _append(file, path, _first_line(job))
         yield ResultsWriter(file, path, done)
     finally:
         os.close(file)
+
+
+def _first_line(job: Job) -> bytes:
+    return to_line({"kind": "job", **job.header()})
 
 
 def _opened(path: Path) -> int:
@@ -167,6 +176,20 @@ def _opened(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise SetupError(f"cannot write the results file {str(path)!r}: {error.strerror or error}") from error
+
+
+def _mend_end(file: int, path: Path) -> None:
+    """Take away what a killed run has written of its last line; one that only lacks its end gets that."""
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole == len(data):
+        return
+    try:
+        from_line(data[whole:])
+    except ValueError:
+        os.ftruncate(file, whole)
+    else:
+        _append(file, path, b"\n")
 
 
 def _append(file: int, path: Path, line: bytes) -> None:

@@ -84,7 +84,7 @@ class Rules:
     turns: int = 10
     attempts: int | None = 1  # answers that are looked at; None: as many as there are turns
     try_again: str = "Your answer is wrong. Try again."  # said after a wrong answer while there are attempts left
-    unreadable_turns: bool = False  # whether a reply that cannot be read costs a turn
+    unreadable_turns: bool = True  # whether a reply that cannot be read costs a turn, as code that is not Python does
     remarks: bool = True  # whether the loop adds its own: one turn is left, this action was a repetition
     reply_tokens: int = 1024
     action_time: float = 30.0  # seconds
@@ -142,7 +142,7 @@ class Suite:
     readme: Path
     profiles: Sequence[Profile]  # the first is the default
 
-    def tasks(self, profile: str | None = None, **options: JSON) -> Sequence[Task]:
+    def tasks(self, profile: str | None = None, /, **options: JSON) -> Sequence[Task]:
         """The tasks of a profile; None takes the default one.
 
         Raises:
@@ -154,9 +154,9 @@ class Suite:
             raise UsageError(f"{self.name} has no profile {profile!r}; there are: {names}")
         try:
             signature(chosen.tasks).bind(**options)
-        except TypeError as error:
+            return chosen.tasks(**options)
+        except TypeError as error:  # an option that there is not, or a value of another kind
             raise UsageError(f"{self.name} cannot take these options: {error}") from error
-        return chosen.tasks(**options)
 
 
 def prompt_of(task: Task, environment: Environment) -> str:
