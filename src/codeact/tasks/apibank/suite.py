@@ -14,7 +14,9 @@ from codeact.tasks.base import Profile, Suite, Task
 from codeact.types import JSON
 
 
-def tasks(make: Callable[[ApiBank], Sequence[Task]], data: str | Path | None = None, **unknown: JSON) -> Sequence[Task]:
+def tasks(
+    make: Callable[[ApiBank], Sequence[Task]], /, data: str | Path | None = None, **unknown: JSON
+) -> Sequence[Task]:
     """The tasks of one profile, in the order of the files' names.
 
     Raises:

@@ -31,7 +31,7 @@ BARE = "Work step by step with the tools. The final answer is one exact value, w
 FIXED_RULES = Rules(turns=20)
 
 
-def tasks(edition: Edition, **options: JSON) -> Sequence[Task]:
+def tasks(edition: Edition, /, **options: JSON) -> Sequence[Task]:
     """All 82, in the original's order.
 
     Raises:

@@ -207,7 +207,7 @@ async def _program_world(row: Row, actions: str) -> AsyncGenerator[Environment]:
     yield Proof(tests=str(row.reference), setup=row.test_setup_code)
 
 
-def _tasks(make: Callable[[Family, Row, World, int], Task], **options: JSON) -> Sequence[Task]:
+def _tasks(make: Callable[[Family, Row, World, int], Task], /, **options: JSON) -> Sequence[Task]:
     known = ("data", "turns", "families", "corpus")
     if unknown := [name for name in options if name not in known]:
         raise UsageError(f"mint has no option {unknown[0]!r}; there are: {', '.join(known)}")
