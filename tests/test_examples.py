@@ -47,7 +47,7 @@ EXPECTED = {
     ],
     "14_oracles.py": ["| code | 1/1 | 1.00 | 1 |", "| json | 15/15 | 7.07 | 14 |", "| text | 15/15 | 7.07 | 14 |"],
     "15_job.py": [
-        *["9 of 18 episodes, 9 solved (70% to 100%)", "tokens used of the 5,000 allowed"],
+        *["9 of 18 episodes, 9 solved (44% to 100%)", "tokens used of the 5,000 allowed"],
         "code: 1.00 turns on average\njson: 3.00 turns on average\ntext: 3.00 turns on average",
     ],
     "10_network.py": ["listed: b'{", "403 example.com:443 is not allowed", "record: CONNECT example.com refused"],

@@ -115,8 +115,11 @@ async def test_wherever_a_file_is_cut_the_job_goes_on(tmp_path: Path) -> None:
         assert (finished.progress.done, finished.progress.successes) == (2, 2), whole[:cut][-50:]
         assert len(read_results(path).judged) == 2
         assert len(path.read_bytes().splitlines()) == 3
+    path.write_bytes(whole[: first // 2])
+    with pytest.raises(UsageError, match="cut off in its first line"):
+        read_results(path)
     path.write_bytes(b"a file of something else")
-    with pytest.raises(UsageError, match=r"not of a results file|another job"):
+    with pytest.raises(UsageError, match="or of something else"):
         await run_job(job(2), path, Players())
     assert path.read_bytes() == b"a file of something else"
 

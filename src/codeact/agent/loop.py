@@ -132,7 +132,7 @@ class Run:
         seen = _for_each_call(self.space.observe(result), step)
         if isinstance(result, ExecResult) and result.answer is not None:
             return await self._offer(result.answer, step, shown=seen.text)
-        self._enter(replace(step, observation=self._with_additions(seen, reply, _gist(action, result))))
+        self._enter(replace(step, observation=self._with_additions(seen, reply, gist(action, result))))
         return None
 
     async def _offer(self, answer: Answer, step: Step, *, shown: str) -> Answer | None:
@@ -219,7 +219,7 @@ def _for_each_call(seen: Observation, step: Step) -> Observation:
     return replace(seen, per_call=(texts[0], *[TOGETHER] * (len(calls) - 1)))
 
 
-def _gist(action: CodeAction | ToolCalls, result: Result) -> object:
+def gist(action: CodeAction | ToolCalls, result: Result) -> object:
     """What makes an action the same as an earlier one: itself and what came of it, not when and under which number."""
     match action, result:
         case CodeAction(), ExecResult(stdout="", stderr="", value=None, error=None):

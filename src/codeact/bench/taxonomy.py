@@ -18,6 +18,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Literal, cast, get_args
 
+from codeact.agent.loop import gist
 from codeact.tasks import Verdict
 from codeact.types import (
     Answer,
@@ -26,7 +27,6 @@ from codeact.types import (
     ExecError,
     ExecResult,
     Step,
-    ToolCalls,
     ToolRecord,
     ToolResults,
     Trajectory,
@@ -131,24 +131,13 @@ def _calls(step: Step, name: str) -> bool:
 
 
 def _same(before: Step, after: Step) -> bool:
-    """Whether a step is the one before it once more, as the loop counts repetitions: code that shows nothing never is,
-    because whether it changed something cannot be seen.
-    """
+    """Whether a step is the one before it once more, as the loop counts repetitions."""
     one, other = _gist(before), _gist(after)
     return one is not None and one == other
 
 
 def _gist(step: Step) -> object:
     action = step.reply.action if step.reply else None
-    match action, step.result:
-        case CodeAction(), ExecResult(stdout="", stderr="", value=None, error=None):
-            return None
-        case CodeAction(code), ExecResult(stdout=stdout, stderr=stderr, value=value, error=error):
-            return code, stdout, stderr, value, error and (error.name, error.message)
-        case ToolCalls(calls), ToolResults(records):
-            return (
-                [(call.name, call.args, dict(call.kwargs)) for call in calls],
-                [(record.text, record.error) for record in records],
-            )
-        case _:
-            return None
+    if isinstance(action, Answer) or action is None or step.result is None:
+        return None
+    return gist(action, step.result)

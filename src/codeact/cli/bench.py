@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Annotated, cast
 
 import anyio
@@ -31,7 +30,8 @@ from codeact.cli.pulling import ensure_weights
 from codeact.cli.report import print_report
 from codeact.errors import CodeActError, ModelError, SetupError
 from codeact.models.store import Store, default_root
-from codeact.rollouts import Finished, Results, Spending, open_player, read_results, run_job
+from codeact.rollouts import Finished, Progress, Results, Spending, open_player, read_results, run_job
+from codeact.rollouts.pool import Report
 from codeact.sandbox import sandbox
 from codeact.sandbox.base import Sandbox
 from codeact.tasks import suite, suite_names
@@ -144,25 +144,28 @@ class _Bench:
             return
         if planned.job.model.startswith("local:"):
             await ensure_weights(Store(default_root(os.environ)), planned.job.model, self.notices)
-        report = partial(view.progress, planned)
-        if self.options.ray is not None:
-            finished = await play_on_ray(planned, self.options, spending=spending, report=report)
-        else:
-            async with open_player(planned.job.model, **planned.model_options) as player:
-                finished = await run_job(
-                    planned.job,
-                    planned.path,
-                    player,
-                    at_once=planned.at_once,
-                    sandbox=place,
-                    spending=spending,
-                    report=report,
-                )
-        self._count(finished)
+        used = self.used
 
-    def _count(self, finished: Finished) -> None:
-        self.used += finished.progress.usage
+        def report(progress: Progress) -> None:
+            self.used = used + progress.usage  # at once: a job that fails has spent it as well
+            view.progress(planned, progress)
+
+        finished = await self._played(planned, place, spending, report)
         self.stopped = finished.stopped
+
+    async def _played(self, planned: PlannedJob, place: Sandbox, spending: Spending, report: Report) -> Finished:
+        if self.options.ray is not None:
+            return await play_on_ray(planned, self.options, spending=spending, report=report)
+        async with open_player(planned.job.model, **planned.model_options) as player:
+            return await run_job(
+                planned.job,
+                planned.path,
+                player,
+                at_once=planned.at_once,
+                sandbox=place,
+                spending=spending,
+                report=report,
+            )
 
     def _left_to_spend(self) -> Spending | None:
         """What the jobs before have left; None, and a reason to stop, where that is nothing."""

@@ -64,13 +64,14 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._said = (-1, 0.0)  # the tenth, and when
+        self._said = ("", -1, 0.0)  # of which model, the tenth, and when
 
     def progress(self, planned: PlannedJob, progress: Progress) -> None:
         tenth, now = 10 * progress.done // progress.total, time.monotonic()
-        if not progress.fresh or (tenth == self._said[0] and now < self._said[1] + LINE_EVERY):
+        model, said, when = self._said
+        if not progress.fresh or ((planned.job.model, tenth) == (model, said) and now < when + LINE_EVERY):
             return
-        self._said = (tenth, now)
+        self._said = (planned.job.model, tenth, now)
         words = f"{harmless(planned.job.model)}: {progress.done}/{progress.total}, {in_words(progress)}"
         self._console.print(Text(words))
 

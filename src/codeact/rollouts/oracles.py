@@ -13,12 +13,11 @@ from codeact.actions.base import ActionSpace
 from codeact.errors import UsageError
 from codeact.models.base import Model
 from codeact.rollouts.episode import Episode, play_episode
+from codeact.rollouts.job import FORMATS
 from codeact.sandbox.base import Sandbox
 from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import OracleModel, Task
 from codeact.types import ToolSpec
-
-FORMATS = ("code", "json", "text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

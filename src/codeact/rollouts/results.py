@@ -86,7 +86,7 @@ def read_results(path: Path) -> Results:
     """What a file holds. A last line that was cut off is left out: its episode will be run again.
 
     Raises:
-        UsageError: no such file, or not a results file; names the line.
+        UsageError: no such file, or not a results file; names the line. One whose first line is not whole is none yet.
     """
     try:
         lines = path.read_bytes().splitlines(keepends=True)
@@ -105,6 +105,10 @@ def read_results(path: Path) -> Results:
         except (KeyError, TypeError, ValueError) as error:
             if number < len(lines) or line.endswith(b"\n"):
                 raise UsageError(f"{str(path)!r}, line {number}: not of a results file ({error})") from error
+    if not job:
+        raise UsageError(
+            f"{str(path)!r} holds no results: it is empty, or of something else, or was cut off in its first line"
+        )
     return Results(job=job, rollouts=rollouts)
 
 
