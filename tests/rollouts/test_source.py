@@ -56,5 +56,5 @@ def test_a_source_makes_the_same_tasks_again() -> None:
 def test_an_option_that_a_suite_does_not_have_is_named() -> None:
     plain = Profile(name="plain", summary="", tasks=lambda: tasks("a"))  # pyright: ignore[reportArgumentType] -- as in docs/tasks.md
     bare = Suite(name="bare", summary="", readme=__file__, profiles=[plain])  # pyright: ignore[reportArgumentType]
-    with pytest.raises(UsageError, match="bare cannot take these options: got an unexpected keyword argument 'size'"):
+    with pytest.raises(UsageError, match="bare has no option 'size'; the profile 'plain' takes none"):
         bare.tasks(size=3)

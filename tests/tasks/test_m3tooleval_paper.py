@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codeact.actions import FORMATS
 from codeact.errors import ParseError, UsageError
 from codeact.tasks import Workbench, suite
 from codeact.tasks.m3tooleval import paper_space
 from codeact.tasks.m3tooleval.paper_judge import PaperJudge
-from codeact.tasks.m3tooleval.paper_space import FORMATS, PaperSpace
+from codeact.tasks.m3tooleval.paper_space import PaperSpace
 from codeact.tools import ToolSet
 from codeact.types import (
     Answer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import Sequence
@@ -12,10 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
-from codeact.errors import MissingExtraError, ToolError, UsageError
+from codeact.errors import MissingExtraError, SandboxError, ToolError, UsageError
 from codeact.rollouts import oracle, play_episode
 from codeact.sandbox.local import LocalSandbox
-from codeact.tasks import Environment, Task, program_oracles, prompt_of, suite
+from codeact.tasks import Environment, Task, program_oracles, prompt_of, suite, verdict_of
 from codeact.tasks.miniwob.world import OVER, Desk, rewarded, shown
 from codeact.tools import ToolSet
 from codeact.types import ToolCall
@@ -132,6 +133,21 @@ async def test_an_episode_in_a_real_browser(warm_sandbox: LocalSandbox) -> None:
     episode = await play_episode(task, oracle, sandbox=warm_sandbox)
     assert (episode.verdict.correct, episode.verdict.reason) == (True, "reward 1.00")
     assert (episode.result.answer, leftovers()) == (OVER, [])
+
+
+@with_browser
+async def test_a_browser_that_dies_says_nothing_of_the_agent(warm_sandbox: LocalSandbox) -> None:
+    [task] = SUITE.tasks(pages="click-test", episodes=1)
+    async with task.open("code") as world:
+        for child in psutil.Process().children(recursive=True):
+            if child.name() == "chromium":
+                with contextlib.suppress(psutil.NoSuchProcess):  # they go down together
+                    child.kill()
+        with pytest.raises(ToolError, match="the browser of miniwob has failed"):
+            await ToolSet(world.tools).call(ToolCall("page"))
+        with pytest.raises(SandboxError, match="has failed"):
+            await verdict_of(task, None, world, warm_sandbox)
+    assert leftovers() == []
 
 
 @with_browser

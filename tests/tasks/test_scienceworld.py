@@ -10,14 +10,14 @@ from importlib.util import find_spec
 import psutil
 import pytest
 
-from codeact.errors import ToolError, UsageError
+from codeact.errors import SandboxError, ToolError, UsageError
 from codeact.rollouts import oracle, play_episode
 from codeact.sandbox.local import LocalSandbox
-from codeact.tasks import program_oracles, prompt_of, suite
+from codeact.tasks import program_oracles, prompt_of, suite, verdict_of
 from codeact.tasks.scienceworld.suite import EXPERIMENTS
 from codeact.tasks.scienceworld.world import OVER, STEPS, Laboratory, open_laboratory, scored
 from codeact.tools import ToolSet
-from codeact.types import ToolCall
+from codeact.types import Answer, ToolCall
 
 pytestmark = pytest.mark.anyio
 with_simulator = pytest.mark.skipif(
@@ -95,6 +95,18 @@ async def test_the_steps_are_limited() -> None:
     with pytest.raises(ToolError, match="is over"):
         await tools.call(ToolCall("step", ("wait",)))
     assert len(game.seen) == STEPS
+
+
+async def test_a_simulator_that_dies_says_nothing_of_the_agent(warm_sandbox: LocalSandbox) -> None:
+    class Dying(Scale):
+        def step(self, action: str) -> str:
+            raise SandboxError("the simulator is gone")
+
+    world = Laboratory(Dying())
+    with pytest.raises(ToolError, match="is gone"):
+        await ToolSet(world.tools).call(ToolCall("step", ("up",)))
+    with pytest.raises(SandboxError, match=r"the world of boil/.* has failed: the simulator is gone"):
+        await verdict_of(SUITE.tasks(experiments="boil")[0], Answer("done"), world, warm_sandbox)
 
 
 def test_the_goal_follows_the_prompt() -> None:

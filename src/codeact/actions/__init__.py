@@ -12,7 +12,7 @@ from codeact.actions.json_calls import JsonSpace
 from codeact.actions.text_calls import TextSpace
 from codeact.errors import UsageError
 
-__all__ = ["DIALECTS", "ActionSpace", "CodeSpace", "JsonSpace", "TextSpace", "action_space"]
+__all__ = ["DIALECTS", "FORMATS", "ActionSpace", "CodeSpace", "JsonSpace", "TextSpace", "action_space"]
 
 # The first dialect of each space is its default.
 DIALECTS: dict[str, tuple[str, ...]] = {
@@ -20,6 +20,7 @@ DIALECTS: dict[str, tuple[str, ...]] = {
     "json": json_calls.DIALECTS,
     "text": text_calls.DIALECTS,
 }
+FORMATS = tuple(DIALECTS)  # their names, in the order in which they are compared
 _SPACES: dict[str, type[CodeSpace | JsonSpace | TextSpace]] = {"code": CodeSpace, "json": JsonSpace, "text": TextSpace}
 
 

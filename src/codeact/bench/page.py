@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from codeact.actions import FORMATS
 from codeact.bench import words
 from codeact.bench.analysis import Analysis
 from codeact.bench.blocks import Block, Heading, Noted, Picture, Prose, Table, cut
@@ -198,9 +199,8 @@ def _beside_the_paper(section: Section, analyses: Sequence[Analysis]) -> Iterato
     rows = published(section.suite)
     if not rows:
         return
-    formats = ("code", "json", "text")
     ours = [
-        [analysis.entrant.model, "this report"] + [_with_turns(analysis, name) for name in formats]
+        [analysis.entrant.model, "this report"] + [_with_turns(analysis, name) for name in FORMATS]
         for analysis in analyses
     ]
     theirs = [
@@ -217,7 +217,7 @@ def _beside_the_paper(section: Section, analyses: Sequence[Analysis]) -> Iterato
         f"parsers: {SOURCE}. Ours are of profile {section.profile!r}, on the tasks stated above. They show where the "
         f"models of that time stood; only rows of one source can be compared with each other."
     )
-    yield Table(columns=("model", "measured by", *formats), rows=[*ours, *theirs], words=2)
+    yield Table(columns=("model", "measured by", *FORMATS), rows=[*ours, *theirs], words=2)
 
 
 def _with_turns(analysis: Analysis, actions: str) -> str:

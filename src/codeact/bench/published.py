@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from codeact.actions import FORMATS
+
 SOURCE = "Wang et al., Executable Code Actions Elicit Better LLM Agents, ICML 2024 (arXiv 2402.01030)"
 
 
@@ -37,9 +39,7 @@ def is_same_model(ours: str, theirs: str) -> bool:
 
 def _rows(table: str) -> Sequence[PublishedRow]:
     return tuple(
-        PublishedRow(
-            model, {actions: _cell(text) for actions, text in zip(("code", "json", "text"), cells, strict=True)}
-        )
+        PublishedRow(model, {actions: _cell(text) for actions, text in zip(FORMATS, cells, strict=True)})
         for model, *cells in (line.split() for line in table.strip().splitlines())
     )
 

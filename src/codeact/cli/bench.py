@@ -125,7 +125,7 @@ class _Bench:
         finally:
             view.close()
             if failed:
-                self._say_what_is_left()
+                self._say_what_is_left(self._results())
         return self._finish(interrupted=interrupted)
 
     async def _try(self, planned: PlannedJob, place: Sandbox, view: BenchView) -> None:
@@ -198,14 +198,14 @@ class _Bench:
         return LiveBars(self.notices) if self.notices.is_terminal else Lines(self.notices)
 
     def _finish(self, *, interrupted: bool) -> int:
-        results = [read_results(planned.path) for planned in self.jobs if planned.path.is_file()]
+        results = self._results()
         rows = [
             row
             for found in results
             for row in rows_of(str(found.job["model"]), found.job["actions"], list(found.rollouts.values()))
         ]
         print_rows(rows, json=self.json)
-        left = self._say_what_is_left()
+        left = self._say_what_is_left(results)
         if rows and self.options.report and not interrupted:
             self._report(results)
         if interrupted:
@@ -221,10 +221,12 @@ class _Bench:
         except CodeActError as error:
             self.notices.print(Text(harmless(f"no report: {error}"), style="yellow"))
 
-    def _say_what_is_left(self) -> int:
+    def _results(self) -> Sequence[Results]:
+        return [read_results(planned.path) for planned in self.jobs if planned.path.is_file()]
+
+    def _say_what_is_left(self, results: Sequence[Results]) -> int:
         """How many episodes have no result, and where the others are."""
         total = sum(len(planned.job) for planned in self.jobs)
-        results = [read_results(planned.path) for planned in self.jobs if planned.path.is_file()]
         judged, broken = sum(len(found.judged) for found in results), sum(len(found.broken) for found in results)
         folder = describe.relative(self.jobs[0].path.parent)
         why = f"stopped: {self.stopped}; " if self.stopped else ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codeact.actions import FORMATS
 from codeact.cli.assemble import parse_prices
 from codeact.cli.bench_models import listed_models
 from codeact.cli.bench_options import BenchOptions
@@ -17,7 +18,6 @@ from codeact.cli.named_values import named_values
 from codeact.errors import UsageError
 from codeact.models import Prices, options_from_env
 from codeact.rollouts import ORACLE, Job, Key, Rollout, TaskSource, known_results, subset
-from codeact.rollouts.job import FORMATS
 from codeact.tasks import Task, suite
 from codeact.types import JSON
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from codeact.actions import FORMATS
 from codeact.errors import UsageError
 from codeact.tasks import Task
 from codeact.types import JSON
 
 SCHEMA = 1  # of the results file
-FORMATS = ("code", "json", "text")
 
 
 @dataclass(frozen=True, slots=True, order=True)

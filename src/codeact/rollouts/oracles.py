@@ -9,11 +9,11 @@ from statistics import mean
 
 import anyio
 
+from codeact.actions import FORMATS
 from codeact.actions.base import ActionSpace
 from codeact.errors import UsageError
 from codeact.models.base import Model
 from codeact.rollouts.episode import Episode, play_episode
-from codeact.rollouts.job import FORMATS
 from codeact.sandbox.base import Sandbox
 from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import OracleModel, Task

@@ -16,8 +16,6 @@ class Progress:
 
     total: int
     earlier: int = 0
-    successes: int = 0
-    failures: int = 0
     broken: int = 0
     running: int = 0
     usage: Usage = field(default_factory=Usage)  # of this run of the job
@@ -30,8 +28,6 @@ class Progress:
             self.broken += 1
         else:
             self.outcomes.setdefault(rollout.key.task, []).append(rollout.correct)
-            self.successes += rollout.correct
-            self.failures += not rollout.correct
         if fresh:
             self.fresh += 1
             if rollout.trajectory and rollout.trajectory.outcome:
@@ -40,8 +36,16 @@ class Progress:
             self.earlier += 1
 
     @property
+    def successes(self) -> int:
+        return sum(map(sum, self.outcomes.values()))
+
+    @property
+    def failures(self) -> int:
+        return self.judged - self.successes
+
+    @property
     def judged(self) -> int:
-        return self.successes + self.failures
+        return sum(map(len, self.outcomes.values()))
 
     @property
     def done(self) -> int:

@@ -184,10 +184,11 @@ def _opened(path: Path) -> int:
 
 def _mend_end(file: int, path: Path) -> None:
     """Take away what a killed run has written of its last line; one that only lacks its end gets that."""
+    size = os.fstat(file).st_size
+    if not size or os.pread(file, 1, size - 1) == b"\n":
+        return
     data = path.read_bytes()
     whole = data.rfind(b"\n") + 1
-    if whole == len(data):
-        return
     try:
         from_line(data[whole:])
     except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codeact.tasks.answers import CENTS, Expected, reached
 from codeact.tasks.base import (
+    Breakable,
     Environment,
     Judge,
     Profile,
@@ -23,6 +24,7 @@ from codeact.tasks.suites import suite, suite_names
 
 __all__ = [
     "CENTS",
+    "Breakable",
     "Calls",
     "Cells",
     "Environment",

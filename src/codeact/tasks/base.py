@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 from codeact.actions import action_space
 from codeact.actions.base import ActionSpace
-from codeact.errors import UsageError
+from codeact.errors import SandboxError, UsageError
 from codeact.sandbox.base import Sandbox
 from codeact.tasks.oracle import Oracle
 from codeact.tools import ToolSource
@@ -50,6 +50,16 @@ class Telling(Environment, Protocol):
     @property
     def told(self) -> str:
         """What an agent is told after the task's prompt."""
+        ...
+
+
+@runtime_checkable
+class Breakable(Environment, Protocol):
+    """A world with machinery of its own, a game's process or a browser, that may fail under the agent."""
+
+    @property
+    def broken(self) -> str:
+        """What has failed, in words; empty while all works. Such an episode says nothing of the model."""
         ...
 
 
@@ -114,23 +124,16 @@ class Task:
     labels: Mapping[str, JSON] = field(default_factory=dict[str, JSON])  # for reports: calls needed, group, difficulty
 
 
-class Tasks(Protocol):
-    def __call__(self, **options: JSON) -> Sequence[Task]:
-        """The tasks, in a fixed order.
-
-        Raises:
-            UsageError: an option that this profile does not have, or a value it cannot take.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One way of running a suite: repaired, as published, …"""
 
     name: str
     summary: str
-    tasks: Tasks
+    tasks: Callable[..., Sequence[Task]]
+    """Makes the tasks, in a fixed order. Its keyword parameters are the options that this profile has; it raises
+    `UsageError` for a value that one cannot take.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +155,20 @@ class Suite:
         if chosen is None:
             names = ", ".join(known.name for known in self.profiles)
             raise UsageError(f"{self.name} has no profile {profile!r}; there are: {names}")
+        self._check_names(chosen, options)
         try:
-            signature(chosen.tasks).bind(**options)
             return chosen.tasks(**options)
-        except TypeError as error:  # an option that there is not, or a value of another kind
+        except TypeError as error:  # a value of another kind
             raise UsageError(f"{self.name} cannot take these options: {error}") from error
+
+    def _check_names(self, profile: Profile, options: Mapping[str, JSON]) -> None:
+        """Here once, so that no profile needs a check of its own; one that takes `**options` has its own."""
+        takes = signature(profile.tasks).parameters.values()
+        known = [part.name for part in takes if part.kind is not part.VAR_KEYWORD]
+        unknown = [name for name in options if name not in known]
+        if unknown and len(known) == len(takes):
+            there_are = f"there are: {', '.join(known)}" if known else f"the profile {profile.name!r} takes none"
+            raise UsageError(f"{self.name} has no option {unknown[0]!r}; {there_are}")
 
 
 def prompt_of(task: Task, environment: Environment) -> str:
@@ -168,8 +180,10 @@ async def verdict_of(task: Task, answer: Answer | None, environment: Environment
     """What an answer is worth. Where it has to be tried out first, that is done in a new session of `sandbox`.
 
     Raises:
-        SandboxError: the machinery around the box failed.
+        SandboxError: the machinery around the box, or the world's own, failed.
     """
+    if isinstance(environment, Breakable) and environment.broken:
+        raise SandboxError(f"the world of {task.id} has failed: {environment.broken}")
     if isinstance(environment, Proving):
         await environment.prove(answer, sandbox)
     return task.judge(answer, environment)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
+from codeact.actions import FORMATS
 from codeact.tasks.apibank.catalogue import APIS
 from codeact.tasks.apibank.desk import Known, NextCall, desk_of, run_truth, taken
 from codeact.tasks.apibank.dialogues import ApiBank, Called, Dialogue
@@ -40,7 +41,7 @@ def _of_dialogue(bank: ApiBank, recorded: Mapping[str, list[Called]], dialogue: 
             earlier=partial(earlier_messages, dialogue, place),
             open=partial(_open, bank, recorded, dialogue, number),
             judge=NextCall(call, APIS[call.api].checker),
-            oracles={format: Known(action_of(call, format)) for format in ("code", "json", "text")},
+            oracles={format: Known(action_of(call, format)) for format in FORMATS},
             rules=RULES,
             labels=labels,
         )

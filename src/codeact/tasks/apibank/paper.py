@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 
+from codeact.actions import FORMATS
 from codeact.actions.base import ActionSpace
 from codeact.tasks.apibank.catalogue import PUBLISHED
 from codeact.tasks.apibank.desk import Known, NextCall, desk_of
@@ -51,7 +52,7 @@ def _task(dialogue: Dialogue, place: int, call: Called, opened: Opened, rules: R
         earlier=partial(_earlier, dialogue, place),
         open=partial(opened, dialogue.apis),
         judge=NextCall(call, PUBLISHED[call.api].checker),
-        oracles=dict.fromkeys(("code", "json", "text"), Known(truth)),
+        oracles=dict.fromkeys(FORMATS, Known(truth)),
         rules=rules,
     )
 

@@ -11,19 +11,14 @@ from codeact.tasks.apibank import fixed, paper, paper_readers, readers
 from codeact.tasks.apibank.catalogue import APIS
 from codeact.tasks.apibank.dialogues import SOURCE, ApiBank, read_api_bank
 from codeact.tasks.base import Profile, Suite, Task
-from codeact.types import JSON
 
 
-def tasks(
-    make: Callable[[ApiBank], Sequence[Task]], /, data: str | Path | None = None, **unknown: JSON
-) -> Sequence[Task]:
+def tasks(make: Callable[[ApiBank], Sequence[Task]], /, *, data: str | Path | None = None) -> Sequence[Task]:
     """The tasks of one profile, in the order of the files' names.
 
     Raises:
-        UsageError: `data` is left out, is not API-Bank's folder, or another option was given.
+        UsageError: `data` is left out, or is not API-Bank's folder.
     """
-    if unknown:
-        raise UsageError(f"apibank has no option {', '.join(map(repr, unknown))}; its one option is data=PATH")
     if data is None:
         raise UsageError(f"apibank needs data=PATH: API-Bank's folder, which its publisher offers at {SOURCE}")
     bank = read_api_bank(data)

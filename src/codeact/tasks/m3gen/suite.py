@@ -82,17 +82,9 @@ def make(domain: str, dial: Dial, seed: int, number: int) -> Task:
     )
 
 
-def _tasks(**options: JSON) -> Sequence[Task]:
-    try:
-        return tasks(**options)
-    except TypeError as error:
-        known = "seed, count, calls, domains, branching, size, distractors"
-        raise UsageError(f"m3gen cannot take these options ({error}); there are: {known}") from error
-
-
 SUITE = Suite(
     name="m3gen",
     summary="generated tasks of eight domains, with a dial for their difficulty",
     readme=Path(__file__).with_name("README.md"),
-    profiles=(Profile(name="plain", summary="as the dial says", tasks=_tasks),),
+    profiles=(Profile(name="plain", summary="as the dial says", tasks=tasks),),
 )

@@ -30,15 +30,13 @@ Ways = Callable[[], Mapping[str, Mapping[str, Oracle]]]
 _NONE: Mapping[str, Oracle] = {}
 
 
-def original_tasks(ways: Ways, *, data: JSON = None, **options: JSON) -> Sequence[Task]:
+def original_tasks(ways: Ways, /, *, data: JSON = None) -> Sequence[Task]:
     """All that the checkout registers, in its order. `ways` gives the oracles of those that we know.
 
     Raises:
-        UsageError: no `data`, or not a checkout of that repository; or another option.
+        UsageError: no `data`, or not a checkout of that repository.
         SetupError: its modules cannot be imported here.
     """
-    if options:
-        raise UsageError(f"the profile original has no option {', '.join(map(repr, options))}; remedy: leave it out")
     if data is None:
         raise UsageError("the profile original needs data: the path of a checkout of xingyaoww/code-act (--data PATH)")
     checkout = checkout_in(data)

@@ -35,7 +35,6 @@ from codeact.types import (
 )
 
 LONGEST = 2000  # characters of an observation
-FORMATS = ("code", "json", "text")
 
 _MARKER = re.compile(r"Answer:|Action:")
 _END = "End Action"

@@ -6,17 +6,28 @@ Imported on demand: it needs the extra `miniwob`, Chromium and chromedriver. Onl
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from codeact.errors import SetupError, ToolError
+from urllib3.exceptions import HTTPError
+
+from codeact.errors import SandboxError, SetupError, ToolError
 
 # By name, so that this package can be checked without the extra.
 _selenium: Any = import_module("selenium.webdriver")
-_WebDriverError: Any = import_module("selenium.common.exceptions").WebDriverException
+_errors: Any = import_module("selenium.common.exceptions")
+_WebDriverError: Any = _errors.WebDriverException
+_MISTAKES = (
+    _errors.MoveTargetOutOfBoundsException,
+    _errors.InvalidArgumentException,
+    _errors.ElementNotInteractableException,
+)
 _Wait: Any = import_module("selenium.webdriver.support.wait").WebDriverWait
 _Service: Any = import_module("selenium.webdriver.chrome.service").Service
 
@@ -34,7 +45,9 @@ _BEGIN = (
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """One page of one episode. Its methods block; they are called from one thread at a time."""
+    """One page of one episode. Its methods block, and are called from one thread at a time; they raise `SandboxError`
+    where the browser has failed.
+    """
 
     _driver: Any
 
@@ -92,16 +105,19 @@ class Browser:
         self._perform(chain)
 
     def close(self) -> None:
-        self._driver.quit()
+        with contextlib.suppress(_WebDriverError, HTTPError):  # it is gone, which is what is wanted
+            self._driver.quit()
 
     def _run(self, script: str, *given: Any) -> Any:
-        return self._driver.execute_script(script, *given)
+        with _answering():
+            return self._driver.execute_script(script, *given)
 
     def _perform(self, chain: Any) -> None:
-        try:
-            chain.perform()
-        except _WebDriverError as error:  # a place outside the window, say
-            raise ToolError((error.msg or "the browser refused").partition("\n")[0], name="ValueError") from error
+        with _answering():
+            try:
+                chain.perform()
+            except _MISTAKES as error:  # a place outside the window, say
+                raise ToolError(_first_line(error), name="ValueError") from error
 
 
 def open_page(page: Path, seed: str) -> Browser:
@@ -109,6 +125,7 @@ def open_page(page: Path, seed: str) -> Browser:
 
     Raises:
         SetupError: Chromium or chromedriver is missing or does not start.
+        SandboxError: it has started, but does not show the page.
     """
     paths = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
     if missing := [name for name, path in paths.items() if path is None]:
@@ -123,17 +140,30 @@ def open_page(page: Path, seed: str) -> Browser:
     try:
         driver = _selenium.Chrome(options=options, service=_Service(executable_path=str(paths["chromedriver"])))
     except _WebDriverError as error:
-        raise SetupError(f"Chromium does not start: {(error.msg or '').partition(chr(10))[0]}") from error
+        raise SetupError(f"Chromium does not start: {_first_line(error)}") from error
     try:
-        driver.set_page_load_timeout(PATIENCE)
-        driver.set_script_timeout(PATIENCE)
-        driver.get(page.as_uri())
-        driver.execute_script(_BEGIN, seed, FOREVER)
-        _Wait(driver, PATIENCE, 0.05).until(_ready)
+        with _answering():
+            driver.set_page_load_timeout(PATIENCE)
+            driver.set_script_timeout(PATIENCE)
+            driver.get(page.as_uri())
+            driver.execute_script(_BEGIN, seed, FOREVER)
+            _Wait(driver, PATIENCE, 0.05).until(_ready)
         return Browser(driver)
     except BaseException:
         driver.quit()
         raise
+
+
+@contextmanager
+def _answering() -> Generator[None]:
+    try:
+        yield
+    except (_WebDriverError, HTTPError) as error:
+        raise SandboxError(f"the browser of miniwob has failed: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "msg", None) or error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _ready(driver: Any) -> bool:

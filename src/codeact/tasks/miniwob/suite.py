@@ -10,7 +10,6 @@ from pathlib import Path
 from codeact.errors import MissingExtraError, UsageError
 from codeact.tasks.base import Profile, Rules, Suite, Task
 from codeact.tasks.miniwob.world import open_desk, rewarded
-from codeact.types import JSON
 
 PROMPT = """\
 You work on a web page, 160 pixels wide and 210 high, with tools that click, drag, type and press keys on it. `page()`
@@ -55,16 +54,9 @@ def _folder() -> Path:
     return Path(spec.origin).parent / "html/miniwob"
 
 
-def _tasks(**options: JSON) -> Sequence[Task]:
-    known = ("pages", "episodes", "seed")
-    if unknown := [name for name in options if name not in known]:
-        raise UsageError(f"miniwob has no option {unknown[0]!r}; there are: {', '.join(known)}")
-    return tasks(**options)
-
-
 SUITE = Suite(
     name="miniwob",
     summary="small tasks on web pages in a real browser (extra 'miniwob', and Chromium)",
     readme=Path(__file__).with_name("README.md"),
-    profiles=(Profile(name="dom", summary="the page as a list of elements, to act on by number", tasks=_tasks),),
+    profiles=(Profile(name="dom", summary="the page as a list of elements, to act on by number", tasks=tasks),),
 )

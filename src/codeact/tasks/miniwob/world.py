@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 import anyio
 from anyio import to_thread
 
-from codeact.errors import MissingExtraError, ToolError
+from codeact.errors import MissingExtraError, SandboxError, ToolError
 from codeact.tasks.base import Environment, Verdict
 from codeact.tools import ToolSource, tool
 from codeact.types import Answer
@@ -54,6 +54,7 @@ class Desk:
     """A page, and the tools that act on it. Each of them gives the page as it then is."""
 
     browser: Page
+    broken: str = ""  # how the browser has failed
     _turn: threading.Lock = field(
         default_factory=threading.Lock, repr=False
     )  # parallel calls come from several threads
@@ -102,11 +103,18 @@ class Desk:
 
     def _after(self, act: str | None = None, *given: object) -> str:
         with self._turn:
-            if self.browser.done:
-                raise ToolError(OVER)
-            if act is not None:
-                getattr(self.browser, act)(*given)
-            return OVER if self.browser.done else "\n".join(shown(self.browser.elements()))
+            try:
+                return self._acted(act, *given)
+            except SandboxError as error:
+                self.broken = str(error)
+                raise
+
+    def _acted(self, act: str | None, *given: object) -> str:
+        if self.browser.done:
+            raise ToolError(OVER)
+        if act is not None:
+            getattr(self.browser, act)(*given)
+        return OVER if self.browser.done else "\n".join(shown(self.browser.elements()))
 
 
 def shown(element: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
@@ -138,6 +146,7 @@ async def open_desk(page: Path, seed: str, actions: str) -> AsyncGenerator[Envir
 
     Raises:
         MissingExtraError, SetupError: the package, Chromium or chromedriver is not installed.
+        SandboxError: the browser failed.
     """
     try:
         module: Any = import_module("codeact.tasks.miniwob.browser")

@@ -43,6 +43,7 @@ class Stated:
 
 def tasks(
     make: Callable[[Family, Row, World, int], Task],
+    /,
     *,
     data: JSON = None,
     turns: int = 5,
@@ -207,19 +208,12 @@ async def _program_world(row: Row, actions: str) -> AsyncGenerator[Environment]:
     yield Proof(tests=str(row.reference), setup=row.test_setup_code)
 
 
-def _tasks(make: Callable[[Family, Row, World, int], Task], /, **options: JSON) -> Sequence[Task]:
-    known = ("data", "turns", "families", "corpus")
-    if unknown := [name for name in options if name not in known]:
-        raise UsageError(f"mint has no option {unknown[0]!r}; there are: {', '.join(known)}")
-    return tasks(make, **options)
-
-
 SUITE = Suite(
     name="mint",
     summary="multi-turn reasoning and programming: seven families of MINT, from its publisher's files",
     readme=Path(__file__).with_name("README.md"),
     profiles=(
-        Profile(name="fixed", summary="our formats, typed judges", tasks=partial(_tasks, _fixed)),
-        Profile(name="paper", summary="the original's protocol and checkers", tasks=partial(_tasks, _paper)),
+        Profile(name="fixed", summary="our formats, typed judges", tasks=partial(tasks, _fixed)),
+        Profile(name="paper", summary="the original's protocol and checkers", tasks=partial(tasks, _paper)),
     ),
 )

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from scienceworld.constants import BASEPATH, JAR_PATH  # pyright: ignore[reportMissingTypeStubs] -- it has none
 
-from codeact.errors import SetupError
+from codeact.errors import SandboxError, SetupError
 
 EASY = "easy"  # doors and containers are open, plants water themselves, one can teleport; as in the paper
 END = 10.0  # seconds for the process to end by itself
@@ -25,7 +27,9 @@ _py4j: Any = import_module("py4j.java_gateway")  # it has no types
 
 @dataclass(frozen=True, slots=True)
 class Simulator:
-    """One game. Its methods block; they are called from one thread at a time."""
+    """One game. Its methods block, are called from one thread at a time, and raise `SandboxError` where its process
+    has failed.
+    """
 
     _process: subprocess.Popen[bytes]
     _gateway: Any
@@ -33,29 +37,35 @@ class Simulator:
 
     @property
     def goal(self) -> str:
-        return str(self._game.getTaskDescription())
+        with _answering():
+            return str(self._game.getTaskDescription())
 
     @property
     def score(self) -> int:
         """0 to 100; below 0 if the task has become impossible."""
-        return round(100 * float(self._game.getScore()))
+        with _answering():
+            return round(100 * float(self._game.getScore()))
 
     @property
     def over(self) -> bool:
-        return bool(self._game.getCompleted()) or self.score < 0
+        with _answering():
+            return bool(self._game.getCompleted()) or self.score < 0
 
     def step(self, action: str) -> str:
-        return str(self._game.step(action))
+        with _answering():
+            return str(self._game.step(action))
 
     def objects(self) -> list[str]:
-        return sorted(map(str, self._game.getPossibleObjects()))
+        with _answering():
+            return sorted(map(str, self._game.getPossibleObjects()))
 
     def test_variations(self) -> list[int]:
         return list(map(int, self._game.getVariationsTest()))
 
     def load(self, experiment: str, variation: int) -> None:
-        self._game.load(experiment, variation, EASY, False)
-        self._game.reset()
+        with _answering():
+            self._game.load(experiment, variation, EASY, False)
+            self._game.reset()
 
     def close(self) -> None:
         """End the process; it also ends when this one does, by its standard input."""
@@ -67,6 +77,14 @@ class Simulator:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+@contextmanager
+def _answering() -> Generator[None]:
+    try:
+        yield
+    except (OSError, _py4j.Py4JError) as error:
+        raise SandboxError(f"the simulator of scienceworld has failed: {error}") from error
 
 
 def start() -> Simulator:

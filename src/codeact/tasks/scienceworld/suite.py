@@ -10,7 +10,6 @@ from pathlib import Path
 from codeact.errors import UsageError
 from codeact.tasks.base import Profile, Rules, Suite, Task
 from codeact.tasks.scienceworld.world import STEPS, open_laboratory, scored
-from codeact.types import JSON
 
 # The test variations of each, as the simulator of version 1.2.3 says; here, so that listing tasks starts no Java.
 EXPERIMENTS = {
@@ -92,16 +91,9 @@ def _task(name: str, variation: int) -> Task:
     )
 
 
-def _tasks(**options: JSON) -> Sequence[Task]:
-    known = ("experiments", "variations", "seed")
-    if unknown := [name for name in options if name not in known]:
-        raise UsageError(f"scienceworld has no option {unknown[0]!r}; there are: {', '.join(known)}")
-    return tasks(**options)
-
-
 SUITE = Suite(
     name="scienceworld",
     summary="30 school experiments in a simulated house (extra 'scienceworld', and Java)",
     readme=Path(__file__).with_name("README.md"),
-    profiles=(Profile(name="easy", summary="the paper's simplification, its limit of steps", tasks=_tasks),),
+    profiles=(Profile(name="easy", summary="the paper's simplification, its limit of steps", tasks=tasks),),
 )

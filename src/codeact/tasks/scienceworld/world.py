@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 import anyio
 from anyio import to_thread
 
-from codeact.errors import MissingExtraError, ToolError
+from codeact.errors import MissingExtraError, SandboxError, ToolError
 from codeact.tasks.base import Environment, Verdict
 from codeact.tools import ToolSource, tool
 from codeact.types import Answer
@@ -51,6 +51,7 @@ class Laboratory:
     game: Game
     taken: int = 0
     score: int = 0  # the last that was not below 0, where the simulator's own falls when all is lost
+    broken: str = ""  # how the simulator has failed
     _turn: threading.Lock = field(
         default_factory=threading.Lock, repr=False
     )  # parallel calls come from several threads
@@ -68,16 +69,25 @@ class Laboratory:
         @tool
         def step(action: str) -> str:
             """Do one thing in the world, in its own words, and get what is seen: `open door to kitchen`."""
-            with self._turn:
+            with self._working():
                 return self._step(action)
 
         @tool(read_only=True)
         def objects() -> list[str]:
             """The names of all things that can be acted on from here. Takes no step."""
-            with self._turn:
+            with self._working():
                 return self.game.objects()
 
         return [step, objects]
+
+    @contextmanager
+    def _working(self) -> Generator[None]:
+        with self._turn:
+            try:
+                yield
+            except SandboxError as error:
+                self.broken = str(error)
+                raise
 
     def _step(self, action: str) -> str:
         if self.game.over or self.taken >= STEPS:
@@ -101,6 +111,7 @@ async def open_laboratory(experiment: str, variation: int, actions: str) -> Asyn
 
     Raises:
         MissingExtraError, SetupError: the package or Java is not installed.
+        SandboxError: the simulator failed.
     """
     try:
         simulator: Any = import_module("codeact.tasks.scienceworld.simulator")
