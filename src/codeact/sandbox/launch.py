@@ -147,6 +147,7 @@ def environment(python: str, home: str, temporary: str) -> dict[str, str]:
         "MPLCONFIGDIR": f"{temporary}/.matplotlib",
         "XDG_CACHE_HOME": f"{temporary}/.cache",
         "MPLBACKEND": "Agg",  # for programs started inside; the interpreter itself shows figures
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # pandas uses Arrow where it is there, whose own pool takes 1 GiB
         **threads,  # native threads of a library would not survive a fork, and many sessions share the machine
     }
 
