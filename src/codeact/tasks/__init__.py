@@ -19,13 +19,14 @@ from codeact.tasks.base import (
     verdict_of,
     workbench,
 )
-from codeact.tasks.oracle import Calls, Cells, Oracle, OracleModel, program_oracles
+from codeact.tasks.oracle import Calls, Cell, Cells, Oracle, OracleModel, Thinking, program_oracles
 from codeact.tasks.suites import suite, suite_names
 
 __all__ = [
     "CENTS",
     "Breakable",
     "Calls",
+    "Cell",
     "Cells",
     "Environment",
     "Expected",
@@ -38,6 +39,7 @@ __all__ = [
     "Suite",
     "Task",
     "Telling",
+    "Thinking",
     "Verdict",
     "Workbench",
     "program_oracles",

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from codeact.actions import literals
 from codeact.actions.base import ActionSpace
@@ -47,16 +47,37 @@ class Oracle(Protocol):
         ...
 
 
+@runtime_checkable
+class Thinking(Oracle, Protocol):
+    """An oracle whose replies begin with a thought, for trajectories to train on; nothing that it does rests on it."""
+
+    def thought(self, seen: Sequence[str]) -> str:
+        """What stands before the next action; empty for nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A code action, and what is thought before it."""
+
+    code: str
+    thought: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Cells:
     """An oracle that writes code: these actions in order; if none of them answers, then what the last one printed."""
 
-    cells: Sequence[str]
+    cells: Sequence[str | Cell]
+    closing: str = "{}"  # how that answer is worded: `{}` is what was printed
 
     def act(self, seen: Sequence[str], tools: Sequence[ToolSpec]) -> Action:
         if len(seen) < len(self.cells):
-            return CodeAction(self.cells[len(seen)])
-        return Answer(seen[len(self.cells) - 1].strip())
+            return CodeAction(_cell(self.cells[len(seen)]).code)
+        return Answer(self.closing.replace("{}", seen[len(self.cells) - 1].strip()))
+
+    def thought(self, seen: Sequence[str]) -> str:
+        return _cell(self.cells[len(seen)]).thought if len(seen) < len(self.cells) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +146,9 @@ class OracleModel:
         Raises:
             UsageError: the format cannot write an answer.
         """
-        reply = written(self.oracle.act(seen_in(messages), self.tools), self.space)
+        seen = seen_in(messages)
+        thought = self.oracle.thought(seen) if isinstance(self.oracle, Thinking) else ""
+        reply = written(self.oracle.act(seen, self.tools), self.space, thought)
         said = await play(reply, stop=stop, emit=emit, size=max(len(reply.text), 1))
         return replace(said, usage=estimated_usage(messages, tools, said.text), model=self.name)
 
@@ -137,8 +160,8 @@ def seen_in(messages: Sequence[Message]) -> list[str]:
     return [_text(message) for message in messages[first:] if message.role != "assistant"]
 
 
-def written(action: Action, space: ActionSpace) -> Completion:
-    """The action in the first form that the format has for it; one that says so where it has none.
+def written(action: Action, space: ActionSpace, thought: str = "") -> Completion:
+    """The action, after its thought, in the first form that the format has for it; one that says so where it has none.
 
     The value of an answer may have to become JSON's, or its text: formats differ in what an answer can be.
     """
@@ -149,10 +172,14 @@ def written(action: Action, space: ActionSpace) -> Completion:
     forms.append(Answer(f"no way to write {action}"))
     for form in forms:
         try:
-            return space.render(form)
+            return space.render(form, thought)
         except UsageError:
             continue
     raise UsageError(f"the format {space.name}/{space.dialect} cannot even write an answer")
+
+
+def _cell(cell: str | Cell) -> Cell:
+    return Cell(cell) if isinstance(cell, str) else cell
 
 
 def _text(message: Message) -> str:
