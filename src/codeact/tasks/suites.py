@@ -22,6 +22,7 @@ _BUILT_IN = {
     "mint": "codeact.tasks.mint.suite:SUITE",
     "scienceworld": "codeact.tasks.scienceworld.suite:SUITE",
     "miniwob": "codeact.tasks.miniwob.suite:SUITE",
+    "search": "codeact.tasks.search.suite:SUITE",
 }
 
 
