@@ -9,10 +9,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from codeact.actions import ActionSpace
+from codeact.agent.replay import replay
+from codeact.errors import SetupError, UsageError
 from codeact.models.scripted import ScriptedModel
 from codeact.rollouts import play_episode
+from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import Environment, Expected, Rules, Task, reached, suite, workbench
 from codeact.tools import ToolSource
+from codeact.trajectory.notebook import notebook
 from codeact.types import Message, ToolCall, ToolCalls
 
 pytestmark = pytest.mark.anyio
@@ -120,3 +124,36 @@ async def test_a_world_can_judge_by_itself_and_is_closed_after_the_episode() -> 
     second = await play_episode(pressing, ScriptedModel(["done"]), actions="json")
     assert (first.verdict.correct, second.verdict.correct) == (True, False)
     assert [world.log for world in worlds] == [["closed"], ["closed"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Furniture:
+    setup: str
+    tools: Sequence[ToolSource] = ()
+    succeeded: bool | None = None
+
+
+def furnished(setup: str) -> Task:
+    @asynccontextmanager
+    async def open_world(actions: str) -> AsyncIterator[Environment]:
+        yield Furniture(setup)
+
+    return task(open=open_world)
+
+
+async def test_a_world_may_be_in_the_session_before_the_first_turn(warm_sandbox: LocalSandbox) -> None:
+    model = ScriptedModel(["```python\nfactor * 7\n```", "42"])
+    episode = await play_episode(furnished("print('unseen')\nfactor = 6"), model, sandbox=warm_sandbox)
+    assert episode.verdict.correct
+    assert not any("unseen" in message.text for message in model.asked[-1])
+    run = episode.result.trajectory
+    assert len(run.steps) == 2
+    assert await replay(run, warm_sandbox) == []
+    assert next(cell["source"] for cell in notebook(run)["cells"] if cell["cell_type"] == "code").endswith("factor = 6")
+
+
+async def test_a_world_that_cannot_be_put_into_the_session_is_nobodys_failure(warm_sandbox: LocalSandbox) -> None:
+    with pytest.raises(SetupError, match="cannot be prepared: ModuleNotFoundError"):
+        await play_episode(furnished("import nowhere_at_all"), ScriptedModel(["42"]), sandbox=warm_sandbox)
+    with pytest.raises(UsageError, match="'json' runs no code"):
+        await play_episode(furnished("factor = 6"), ScriptedModel(["42"]), actions="json", sandbox=warm_sandbox)

@@ -20,7 +20,7 @@ from codeact.agent.checks import Check
 from codeact.agent.execute import Approve, Hands, Relay
 from codeact.agent.loop import Run
 from codeact.agent.result import RunResult
-from codeact.errors import SandboxError, TransferError, UnsupportedError, UsageError
+from codeact.errors import SandboxError, SetupError, TransferError, UnsupportedError, UsageError
 from codeact.events import Emit, Finished, ignore
 from codeact.models.base import Model
 from codeact.sandbox.asking import Ask
@@ -28,6 +28,7 @@ from codeact.sandbox.base import Checkpoint, Session
 from codeact.trajectory import TrajectoryWriter
 from codeact.types import JSON, Message, Outcome, Step, Text, ToolBox, Trajectory
 
+PREPARATION = 60.0  # seconds that preparing a session may take
 MAX_TASK = 100_000  # characters of one message; longer material belongs into a file, where code can read it in parts
 
 
@@ -65,6 +66,7 @@ class Conversation:
     messages: list[Message]  # the history so far, the system prompt first where there is one
     parent: str | None = None  # id of the trajectory of the last message
     marks: list[Mark] = field(default_factory=list["Mark"])  # for `undo`, oldest first
+    prepared: str = ""  # what ran in the session before anything was said
 
     @property
     def session(self) -> Session:
@@ -78,6 +80,21 @@ class Conversation:
                 f"actions={self.setup.space.name!r} runs no code, so there is no session; use actions='code'"
             )
         return self.setup.session
+
+    async def prepare(self, code: str) -> None:
+        """Run code in the session before the first message: what an agent finds there, say a table as a variable.
+
+        It is no step, and the agent does not see it; the record keeps it (`environment["setup"]`).
+
+        Raises:
+            UsageError: the action space runs no code.
+            SetupError: the code failed: this sandbox lacks what it needs.
+            SandboxError: the machinery failed.
+        """
+        ran = await self.session.run(code, time_limit=PREPARATION)
+        if ran.error is not None:
+            raise SetupError(f"the session cannot be prepared: {ran.error.name}: {ran.error.message}")
+        self.prepared = code
 
     async def send(
         self,
@@ -154,6 +171,8 @@ class Conversation:
         self.parent = None
         if self.setup.session is not None:
             await self.setup.session.reset()
+            if self.prepared:
+                await self.prepare(self.prepared)
 
     def _run(self, task: str, emit: Emit, record: Callable[[Step], None], budget: Budget) -> Run:
         setup, meter = self.setup, Meter(budget)
@@ -186,6 +205,7 @@ class Conversation:
                 "platform": platform.platform(),
                 "isolation": info.isolation if info else None,
                 "packages": dict(info.packages) if info else {},
+                **({"setup": self.prepared} if self.prepared else {}),
             },
             created=datetime.now(UTC),
             parent=self.parent,

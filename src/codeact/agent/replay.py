@@ -13,6 +13,7 @@ from typing import Any
 
 from codeact.actions import action_space
 from codeact.actions.base import ActionSpace
+from codeact.agent.conversation import PREPARATION
 from codeact.errors import ParseError, ToolError
 from codeact.events import Emit, ReplyParsed, TurnStarted, ignore
 from codeact.sandbox.asking import QUESTIONS
@@ -59,6 +60,8 @@ async def replay(
     async with place.open(tools, network=network_policy(trajectory.agent.get("network", "none"))) as session:
         for file in files:
             await session.put(file.name, file)
+        if setup := runs[0].environment.get("setup"):
+            await session.run(setup, time_limit=PREPARATION)
         for run in earlier:
             await _run_again(run, session, tools, ignore)
         results = await _run_again(trajectory, session, tools, emit)

@@ -11,7 +11,7 @@ from codeact.events import Emit, ignore
 from codeact.models.base import Model
 from codeact.sandbox import sandbox as sandbox_named
 from codeact.sandbox.base import Sandbox
-from codeact.tasks import Environment, Task, Verdict, prompt_of, verdict_of
+from codeact.tasks import Environment, Furnished, Task, Verdict, prompt_of, verdict_of
 from codeact.tools import ToolSet
 from codeact.trajectory import TrajectoryWriter
 from codeact.types import Answer, ToolSpec
@@ -64,6 +64,8 @@ async def play_episode(
         asked = prompt_of(task, environment)
         first = rules.opening(actions, asked, tools.specs) if rules.opening else asked
         async with agent.open() as conversation:
+            if isinstance(environment, Furnished):
+                await conversation.prepare(environment.setup)
             conversation.messages.extend(task.earlier(space))
             result = await conversation.send(first, emit=emit, record=record)
         verdict = await verdict_of(task, result.outcome.answer, environment, place)

@@ -6,6 +6,7 @@ from codeact.tasks.answers import CENTS, Expected, reached
 from codeact.tasks.base import (
     Breakable,
     Environment,
+    Furnished,
     Judge,
     Profile,
     Proving,
@@ -30,6 +31,7 @@ __all__ = [
     "Cells",
     "Environment",
     "Expected",
+    "Furnished",
     "Judge",
     "Oracle",
     "OracleModel",

@@ -64,6 +64,16 @@ class Breakable(Environment, Protocol):
 
 
 @runtime_checkable
+class Furnished(Environment, Protocol):
+    """A world that is partly in the session: a table as a variable, say. Such a task can be played in code only."""
+
+    @property
+    def setup(self) -> str:
+        """Python that runs in the session before the first turn. The record keeps it, so that a replay begins alike."""
+        ...
+
+
+@runtime_checkable
 class Proving(Environment, Protocol):
     """A world that has to try an answer out before anybody can judge it: a program, by its tests."""
 

@@ -31,6 +31,8 @@ def to_notebook(trajectory: Trajectory, path: str | Path) -> None:
 def notebook(trajectory: Trajectory) -> dict[str, JSON]:
     """The notebook as a value, before it is written."""
     cells = [_markdown(f"# {title(trajectory)}\n\n{summary(trajectory)}\n\n{trajectory.task.strip()}")]
+    if setup := trajectory.environment.get("setup"):  # what the cells below find in the session
+        cells.append({"cell_type": "code", "execution_count": None, "metadata": {}, "source": setup, "outputs": []})
     for step in trajectory.steps:
         cells += _step(step)
     cells.append(_markdown(f"**{'Answer' if answered(trajectory) else 'End'}**\n\n{ending(trajectory)}"))
