@@ -1,14 +1,18 @@
-"""Read the header of a GGUF file, to find one that is cut short or none at all before llama.cpp does.
+"""Read the header of a GGUF file, to find one that is cut short or none at all before llama.cpp does; and where its
+tensors are, for those who load them elsewhere.
 
 Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
 """
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from codeact.errors import WeightsError
@@ -32,6 +36,10 @@ _BLOCKS: Final = {
 }  # fmt: skip
 
 
+Scalar = str | int | float
+Array = tuple[str, ...] | tuple[int, ...] | tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GgufInfo:
     """What the header says about the model."""
@@ -44,8 +52,38 @@ class GgufInfo:
     size: int  # bytes the file must have to hold all its tensors
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GgufTensor:
+    """One tensor, and where its bytes are."""
+
+    name: str
+    shape: tuple[int, ...]  # outermost dimension first, as in PyTorch; the file has them the other way round
+    kind: int  # ggml's number of its type
+    start: int  # byte in the file
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GgufHeader:
+    """The header as it was written."""
+
+    info: GgufInfo
+    values: Mapping[str, Scalar]  # of those that are no arrays
+    arrays: Mapping[str, Array]  # only those that were asked for
+    tensors: tuple[GgufTensor, ...]
+
+
 def read_gguf(path: Path) -> GgufInfo:
     """Check that `path` is a whole GGUF file, and say what is in it. Only the header is read.
+
+    Raises:
+        WeightsError: no such file, not GGUF, or cut short.
+    """
+    return read_header(path).info
+
+
+def read_header(path: Path, arrays: Container[str] = ()) -> GgufHeader:
+    """As `read_gguf`, and everything that the header says; of its arrays, those that are named.
 
     Raises:
         WeightsError: no such file, not GGUF, or cut short.
@@ -55,14 +93,15 @@ def read_gguf(path: Path) -> GgufInfo:
             if file.read(4) != MAGIC:
                 raise WeightsError(f"{str(path)!r} is not a GGUF file: it does not begin with {MAGIC.decode()!r}")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                info, size = _read_header(_Reader(data)), len(data)
+                header, size = _read_header(_Reader(data), arrays), len(data)
     except OSError as error:
         raise WeightsError(f"cannot read the model file {str(path)!r}: {error.strerror}") from error
     except _HeaderError as error:
         raise WeightsError(f"{str(path)!r} is a broken or cut GGUF file: {error}") from error
-    if size < info.size:
-        raise WeightsError(f"{str(path)!r} is cut short: it has {size:,} bytes and its tensors need {info.size:,}")
-    return info
+    needed = header.info.size
+    if size < needed:
+        raise WeightsError(f"{str(path)!r} is cut short: it has {size:,} bytes and its tensors need {needed:,}")
+    return header
 
 
 class _HeaderError(Exception):
@@ -98,6 +137,12 @@ class _Reader:
         self.skip(length)
         return self._data[start : start + length].decode("utf-8", "replace")
 
+    def numbers(self, code: str, count: int) -> tuple[int, ...] | tuple[float, ...]:
+        packed = struct.Struct(f"<{count}{code}")
+        start = self.position
+        self.skip(packed.size)
+        return packed.unpack_from(self._data, start)
+
     def skip_texts(self, count: int) -> None:
         """The one loop that takes time: a vocabulary has some hundred thousand entries."""
         data, position, last = self._data, self.position, len(self._data) - _LENGTH.size
@@ -116,20 +161,34 @@ class _Reader:
         return _HeaderError(f"its header goes on behind its end, byte {len(self._data):,}")
 
 
-def _read_header(reader: _Reader) -> GgufInfo:
+def _read_header(reader: _Reader, wanted: Container[str]) -> GgufHeader:
     version = reader.count("I")
     if version not in _VERSIONS:
         raise _HeaderError(f"its version is {version}, known are {_VERSIONS}")
-    tensors, pairs = reader.bounded("tensors"), reader.bounded("values")
-    values: dict[str, str | int | float | None] = {}
+    count, pairs = reader.bounded("tensors"), reader.bounded("values")
+    values: dict[str, Scalar] = {}
+    arrays: dict[str, Array] = {}
     for _ in range(pairs):
-        key = reader.text()
-        values[key] = _value(reader, reader.count("I"))
-    ends = [_tensor_end(reader) for _ in range(tensors)]
-    alignment = values.get("general.alignment", _ALIGNMENT)
-    if not isinstance(alignment, int) or alignment <= 0:
-        raise _HeaderError(f"its alignment is {alignment!r}")
-    data_start = -(-reader.position // alignment) * alignment
+        key, kind = reader.text(), reader.count("I")
+        if kind != _ARRAY:
+            values[key] = _scalar(reader, kind)
+        elif key in wanted:
+            arrays[key] = _array(reader)
+        else:
+            _skip_array(reader)
+    places = [_place(reader) for _ in range(count)]
+    start = _data_start(reader, values.get("general.alignment", _ALIGNMENT))
+    tensors = tuple(_tensor(place, start) for place in places)
+    end = max((tensor.start + tensor.size for tensor in tensors), default=start)
+    return GgufHeader(
+        info=_info(values, len(tensors), end),
+        values=MappingProxyType(values),
+        arrays=MappingProxyType(arrays),
+        tensors=tensors,
+    )
+
+
+def _info(values: Mapping[str, Scalar], tensors: int, size: int) -> GgufInfo:
     architecture = str(values.get("general.architecture", ""))
     context = values.get(f"{architecture}.context_length")
     return GgufInfo(
@@ -138,36 +197,56 @@ def _read_header(reader: _Reader) -> GgufInfo:
         context=context if isinstance(context, int) else None,
         has_chat_template="tokenizer.chat_template" in values,
         tensors=tensors,
-        size=data_start + max(ends, default=0),
+        size=size,
     )
 
 
-def _value(reader: _Reader, kind: int) -> str | int | float | None:
-    """One metadata value; arrays (vocabularies, mostly) are stepped over."""
+def _data_start(reader: _Reader, alignment: Scalar) -> int:
+    if not isinstance(alignment, int) or alignment <= 0:
+        raise _HeaderError(f"its alignment is {alignment!r}")
+    return -(-reader.position // alignment) * alignment
+
+
+def _scalar(reader: _Reader, kind: int) -> Scalar:
     if kind == _STRING:
         return reader.text()
-    if kind == _ARRAY:
-        return _skip_array(reader)
     if kind in _SCALARS:
         return reader.take(_SCALARS[kind])
     raise _HeaderError(f"it holds a value of unknown type {kind}")
 
 
+def _array(reader: _Reader) -> Array:
+    kind, count = reader.count("I"), reader.bounded("elements")
+    if kind == _STRING:
+        return tuple(reader.text() for _ in range(count))
+    return reader.numbers(_array_code(kind), count)
+
+
 def _skip_array(reader: _Reader) -> None:
+    """Vocabularies, mostly."""
     kind, count = reader.count("I"), reader.bounded("elements")
     if kind == _STRING:
         reader.skip_texts(count)
-    elif kind in _SCALARS:
-        reader.skip(count * struct.calcsize("<" + _SCALARS[kind]))
-    else:  # an array of arrays is allowed by the format, and used by no model
+    else:
+        reader.skip(count * struct.calcsize("<" + _array_code(kind)))
+
+
+def _array_code(kind: int) -> str:
+    if kind not in _SCALARS:  # an array of arrays is allowed by the format, and used by no model
         raise _HeaderError(f"it holds an array of unknown type {kind}")
+    return _SCALARS[kind]
 
 
-def _tensor_end(reader: _Reader) -> int:
-    """Where a tensor ends, in bytes from the start of the data. A type we do not know counts as empty."""
-    reader.text()
-    values = 1
-    for _ in range(reader.bounded("dimensions", "I")):
-        values *= reader.count()
-    per_block, block = _BLOCKS.get(reader.count("I"), (1, 0))
-    return reader.count() + values // per_block * block
+def _place(reader: _Reader) -> tuple[str, tuple[int, ...], int, int]:
+    """Name, shape, kind and the place in the data of a tensor."""
+    name = reader.text()
+    shape = tuple(reader.count() for _ in range(reader.bounded("dimensions", "I")))[::-1]
+    return name, shape, reader.count("I"), reader.count()
+
+
+def _tensor(place: tuple[str, tuple[int, ...], int, int], data_start: int) -> GgufTensor:
+    """A type we do not know counts as empty."""
+    name, shape, kind, offset = place
+    per_block, block = _BLOCKS.get(kind, (1, 0))
+    size = math.prod(shape) // per_block * block
+    return GgufTensor(name=name, shape=shape, kind=kind, start=data_start + offset, size=size)

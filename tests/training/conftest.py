@@ -1,0 +1,24 @@
+"""The smallest real model on both stacks: in transformers once for all tests, in llama.cpp where one opens it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from codeact.models.store import Store
+from codeact.training.base_model import load_base
+
+
+@pytest.fixture(scope="session")
+def base_file(smollm2: str, weights_store: Store) -> Path:
+    return weights_store.path(smollm2)
+
+
+@pytest.fixture(scope="session")
+def base(base_file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """Shared: who changes the model puts it back."""
+    torch.set_num_threads(1)
+    return load_base(base_file)
