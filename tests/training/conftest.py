@@ -11,6 +11,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from codeact.models.store import Store
 from codeact.training.base_model import load_base
 
+from .tiny_fixtures import chat, qwen_tokenizer, smollm2_tokenizer, tiny_qwen, tiny_smollm2
+
+__all__ = ["chat", "qwen_tokenizer", "smollm2_tokenizer", "tiny_qwen", "tiny_smollm2"]  # fixtures
+
 
 @pytest.fixture(scope="session")
 def base_file(smollm2: str, weights_store: Store) -> Path:
