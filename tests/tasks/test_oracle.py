@@ -56,4 +56,5 @@ async def test_every_dialect_of_code_reads_back_thought_and_action(dialect: str)
 def test_cells_may_be_plain_text() -> None:
     cells = Cells(["print(1)"])
     assert (cells.act([], ()), cells.thought([])) == (CodeAction("print(1)"), "")
-    assert (cells.act(["1\n"], ()), cells.thought(["1\n"])) == (Answer("1"), "")
+    assert (cells.act(["1\n2\n"], ()), cells.thought(["1\n2\n"])) == (Answer("1\n2"), "")
+    assert Cells(["print(1)"], "It is {}.").act(["1\n2\n"], ()) == Answer("It is 2.")

@@ -69,12 +69,15 @@ class Cells:
     """An oracle that writes code: these actions in order; if none of them answers, then what the last one printed."""
 
     cells: Sequence[str | Cell]
-    closing: str = "{}"  # how that answer is worded: `{}` is what was printed
+    closing: str = (
+        ""  # how that answer is worded: `{}` is the last line that was printed; empty for all of it, as it is
+    )
 
     def act(self, seen: Sequence[str], tools: Sequence[ToolSpec]) -> Action:
         if len(seen) < len(self.cells):
             return CodeAction(_cell(self.cells[len(seen)]).code)
-        return Answer(self.closing.replace("{}", seen[len(self.cells) - 1].strip()))
+        printed = seen[len(self.cells) - 1].strip()
+        return Answer(self.closing.replace("{}", printed.rpartition("\n")[2]) if self.closing else printed)
 
     def thought(self, seen: Sequence[str]) -> str:
         return _cell(self.cells[len(seen)]).thought if len(seen) < len(self.cells) else ""
