@@ -23,6 +23,7 @@ _BUILT_IN = {
     "scienceworld": "codeact.tasks.scienceworld.suite:SUITE",
     "miniwob": "codeact.tasks.miniwob.suite:SUITE",
     "search": "codeact.tasks.search.suite:SUITE",
+    "math": "codeact.tasks.math.suite:SUITE",
     "programming": "codeact.tasks.programming.suite:SUITE",
 }
 
