@@ -12,6 +12,10 @@ from random import Random
 from codeact.tasks.oracle import Calls, Cell, Cells, Oracle
 from codeact.tasks.search.questions import Chain, Question
 
+_BOTH_FIRST = (
+    "I know nothing about {start}, so I look both up first.",
+    "Two pages are needed, those of {start}. I search for both at once.",
+)
 _FIRST = (
     "I know nothing about {start}, so I look it up first.",
     "The question begins with {start}. I search for that page and read it.",
@@ -63,7 +67,7 @@ def _opening(rng: Random, question: Question) -> Cell:
     for page, chain in zip(firsts, question.chains, strict=True):
         lines += [f'{page} = wikipedia_search("{chain.start.title}")', f"print({page})"]
     start = " and ".join(chain.start.title for chain in question.chains)
-    return Cell("\n".join(lines), rng.choice(_FIRST).format(start=start))
+    return Cell("\n".join(lines), rng.choice(_FIRST if len(firsts) == 1 else _BOTH_FIRST).format(start=start))
 
 
 def _ending(question: Question) -> list[str]:

@@ -97,7 +97,7 @@ def _bridge(rng: Random, world: World, hops: int) -> Question:
         if chain and chain.value not in chain.titles:
             break
     text = _ASKED[kind, key].format(chain.words)
-    same = {entity.facts[key].value for entity in world.of(kind)} - {chain.value}
+    same = {entity.facts[key].value for entity in world.of(kind) if key in entity.facts} - {chain.value}
     if target := related(kind).get(key):
         same |= {entity.title for entity in world.of(target)} - {chain.value}
     return Question(text, "bridge", [chain], chain.value, _apart(chain.value, same))
@@ -128,10 +128,12 @@ def _chain(rng: Random, world: World, kind: str, key: str, pages: int) -> Chain 
         source, link = rng.choice(ways)
         kinds.insert(0, source)
         keys.insert(0, link)
-    start = entity = rng.choice(world.of(kinds[0]))
-    facts = [entity.facts[keys[0]]]
-    for following in keys[1:]:
-        entity = world.entities[facts[-1].value]
+    start = rng.choice(world.of(kinds[0]))
+    facts: list[Fact] = []
+    for number, following in enumerate(keys):
+        entity = world.entities[facts[-1].value] if number else start
+        if following not in entity.facts:  # the oldest had no teacher
+            return None
         facts.append(entity.facts[following])
     words = named(start)
     for source, link in zip(kinds, keys[:-1], strict=False):

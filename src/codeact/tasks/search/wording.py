@@ -98,9 +98,9 @@ FACTS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 OPENINGS: Mapping[str, Sequence[str]] = {
     "town": ("{self} is a town in the {region}.", "{self} is a market town of the {region}."),
-    "person": ("{self} is a {role} from the {region}.", "{self} is best known as a {role}."),
+    "person": ("{self} is {role} from the {region}.", "{self} is best known as {role}."),
     "organisation": ("The {self} is a body of the {region}.", "The {self} looks after {care}."),
-    "work": ("{self} is a {role}.", "{self} is a {role} in three parts."),
+    "work": ("{self} is {role}.", "{self} is {role} in three parts."),
 }
 FILLERS = (
     "A plaque was put up in {year} and stolen in {later}.",
@@ -145,7 +145,10 @@ def worded(rng: Random, kind: str, key: str, title: str, value: str) -> Fact:
 
 def opening(rng: Random, kind: str, title: str, role: str) -> str:
     """The first sentence of a page."""
-    return rng.choice(OPENINGS[kind]).format(self=title, role=role, region=rng.choice(REGIONS), care=rng.choice(CARES))
+    article = "an" if role[:1] in "aeiou" else "a"
+    return rng.choice(OPENINGS[kind]).format(
+        self=title, role=f"{article} {role}", region=rng.choice(REGIONS), care=rng.choice(CARES)
+    )
 
 
 def filler(rng: Random, similar: str) -> str:

@@ -6,7 +6,7 @@ Names come in families (Upper Velmora beside Velmora, two people of one surname)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -61,15 +61,9 @@ def make_world(seed: int, size: int) -> World:
     """The world of a seed, with `size` entities of each kind."""
     rng = Random(f"world {seed} {size}")  # noqa: S311 -- not for secrets
     entities = {kind: _named(rng, kind, size) for kind in _RELATIONS}
-    rivers = iter(_fresh(size, lambda: _word(rng)))
-    for kind, members in entities.items():
-        for entity in members:
-            values = {key: _other(rng, entities[target], entity).title for key, target in _RELATIONS[kind].items()}
-            values |= _numbers(rng, kind)
-            if kind == "town":
-                values["river"] = next(rivers)
-            for key in sorted(values):
-                entity.facts[key] = worded(rng, kind, key, entity.title, values[key])
+    for entity, values in _values(rng, entities):
+        for key in sorted(values):
+            entity.facts[key] = worded(rng, entity.kind, key, entity.title, values[key])
     pages = [_page(rng, entity, members) for members in entities.values() for entity in members]
     rng.shuffle(pages)
     return World({entity.title: entity for members in entities.values() for entity in members}, pages)
@@ -80,16 +74,34 @@ def related(kind: str) -> Mapping[str, str]:
     return _RELATIONS[kind]
 
 
-def _numbers(rng: Random, kind: str) -> dict[str, str]:
-    match kind:
-        case "town":
-            return {"population": f"{rng.randint(2_000, 90_000):,}", "founded": str(rng.randint(1150, 1790))}
-        case "person":
-            return {"born": str(rng.randint(1801, 1990))}
-        case "organisation":
-            return {"founded": str(rng.randint(1802, 1995)), "members": f"{rng.randint(110, 9_900):,}"}
-        case _:
-            return {"year": str(rng.randint(1803, 2015))}
+def _values(rng: Random, entities: Mapping[str, Sequence[Entity]]) -> Iterator[tuple[Entity, dict[str, str]]]:
+    """What is true of each. Nobody is taught by the unborn, works for what does not exist yet, or founds as a child."""
+    born = {person.title: rng.randint(1900, 1985) for person in entities["person"]}
+    founders = {body.title: rng.choice(list(born)) for body in entities["organisation"]}
+    founded = {body: born[founder] + rng.randint(20, 45) for body, founder in founders.items()}
+    towns = [town.title for town in entities["town"]]
+    for town, river in zip(entities["town"], _fresh(len(towns), lambda: _word(rng)), strict=True):
+        numbers = {"population": f"{rng.randint(2_000, 90_000):,}", "founded": str(rng.randint(1150, 1790))}
+        yield town, {**numbers, "river": river, "mayor": rng.choice(list(born))}
+    for person in entities["person"]:
+        ties = _ties(rng, born[person.title], born, founded)
+        yield person, {"born": str(born[person.title]), "birthplace": rng.choice(towns), **ties}
+    for body in entities["organisation"]:
+        numbers = {"founded": str(founded[body.title]), "members": f"{rng.randint(110, 9_900):,}"}
+        yield body, {**numbers, "founder": founders[body.title], "seat": rng.choice(towns)}
+    for work in entities["work"]:
+        creator = rng.choice(list(born))
+        year = born[creator] + rng.randint(20, 55)
+        yield work, {"creator": creator, "year": str(year), "setting": rng.choice(towns)}
+
+
+def _ties(rng: Random, year: int, born: Mapping[str, int], founded: Mapping[str, int]) -> dict[str, str]:
+    """The teacher and the employer of somebody born in this year; the oldest have none."""
+    possible = {
+        "teacher": [other for other, theirs in born.items() if 12 <= year - theirs <= 60],
+        "employer": [body for body, theirs in founded.items() if theirs <= year + 50],
+    }
+    return {key: rng.choice(titles) for key, titles in possible.items() if titles}
 
 
 def _page(rng: Random, entity: Entity, kin: Sequence[Entity]) -> Page:
