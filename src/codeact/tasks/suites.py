@@ -25,6 +25,7 @@ _BUILT_IN = {
     "search": "codeact.tasks.search.suite:SUITE",
     "math": "codeact.tasks.math.suite:SUITE",
     "programming": "codeact.tasks.programming.suite:SUITE",
+    "tables": "codeact.tasks.tables.suite:SUITE",
 }
 
 
