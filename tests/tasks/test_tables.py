@@ -127,6 +127,11 @@ async def test_a_table_is_the_same_in_a_session(warm_sandbox: LocalSandbox) -> N
         assert (await session.run("print(list(df.columns), df.shape, df.iloc[1, 4])")).stdout == (
             f"{list(ODD.columns)} (3, 5) {ODD.rows[1][4]}\n"
         )
+        kept = await session.checkpoint()
+        await session.run("conn.execute('DELETE FROM data_table'); del df")
+        await session.restore(kept)
+        counted = await session.run("(conn.execute('SELECT COUNT(*) FROM data_table').fetchone(), len(df))")
+        assert counted.value == "((3,), 3)"
         left = (await session.run("print([n for n in ('rows', 'columns', 'json', 'quoted') if n in globals()])")).stdout
         assert left == "[]\n"
 

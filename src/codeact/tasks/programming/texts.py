@@ -52,13 +52,13 @@ def records(rng: random.Random) -> Draft:
     outer, inner = rng.choice([(";", ":"), ("|", ","), (",", "/"), (" ", "=")])
     least = rng.randint(2, 6)
     options: list[tuple[Kind, str, str, str]] = [
-            ("int", f"the value (amount times price) of all goods of which there are at least {least}", "0",
-             f"if int(amount) >= {least}:\n            result += int(amount) * int(price)"),
-            ("int", "how many pieces there are in all", "0", "result += int(amount)"),
-            ("list[str]", f"the names of the goods whose price is over {least * 10}, in their order", "[]",
-             f"if int(price) > {least * 10}:\n            result.append(name)"),
-            ("str", "the name with the highest price, the first of equal ones, or '-' if there is no good entry", "'-'",
-             "if int(price) > best:\n            best, result = int(price), name"),
+        ("int", f"the value (amount times price) of all goods of which there are at least {least}", "0",
+         f"if int(amount) >= {least}:\n            result += int(amount) * int(price)"),
+        ("int", "how many pieces there are in all", "0", "result += int(amount)"),
+        ("list[str]", f"the names of the goods whose price is over {least * 10}, in their order", "[]",
+         f"if int(price) > {least * 10}:\n            result.append(name)"),
+        ("str", "the name with the highest price, the first of equal ones, or '-' if there is no good entry", "'-'",
+         "if int(price) > best:\n            best, result = int(price), name"),
     ]  # fmt: skip
     returns, asked, start, step = rng.choice(options)
     source = filled(
@@ -165,17 +165,15 @@ def recode(text):
         if "a" <= character <= "z":
             amount = $sign($start + $step * place)
             character = chr((ord(character) - ord("a") + amount) % 26 + ord("a"))
-            $inside
-        $always
+        ${inside}place += 1
         result += character
     return result
 """,
         sign="-" if back else "",
         start=start,
         step=step,
-        inside="place += 1" if letters_only else "pass",
-        always="pass" if letters_only else "place += 1",
-    ).replace("            pass\n", "").replace("        pass\n", "")  # fmt: skip
+        inside="    " if letters_only else "",
+    )
     return Draft(
         name="recode",
         parameters=[TEXT],

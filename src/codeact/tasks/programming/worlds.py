@@ -21,9 +21,9 @@ def robots(rng: random.Random) -> Draft:
     ]
     returns, asked, result = rng.choice(options)
     edge = (
-        "(x + dx) % $width, (y + dy) % $height"
+        f"(x + dx) % {width}, (y + dy) % {height}"
         if around
-        else "min(max(x + dx, 0), $width - 1), min(max(y + dy, 0), $height - 1)"
+        else f"min(max(x + dx, 0), {width - 1}), min(max(y + dy, 0), {height - 1})"
     )
     stay = "" if around else "        if (new_x, new_y) == (x, y):\n            continue\n"
     source = filled(
@@ -36,16 +36,17 @@ def walk(text):
         if letter not in moves:
             continue
         dx, dy = moves[letter]
-        new_x, new_y = """ + edge + "\n" + stay + """        x, y = new_x, new_y
+        new_x, new_y = $edge
+$stay        x, y = new_x, new_y
         again += (x, y) in seen
         seen.add((x, y))
     return $result
 """,
         moves={up: (0, -1), right: (1, 0), down: (0, 1), left: (-1, 0)},
-        width=width,
-        height=height,
+        edge=edge,
+        stay=stay,
         result=result,
-    )  # fmt: skip
+    )
     told = "it comes in again on the other side" if around else "it stays where it is, and that is no arrival"
     return Draft(
         name="walk",
