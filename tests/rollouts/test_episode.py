@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from codeact import Agent
 from codeact.actions import ActionSpace
 from codeact.agent.replay import replay
 from codeact.errors import SetupError, UsageError
@@ -157,3 +158,10 @@ async def test_a_world_that_cannot_be_put_into_the_session_is_nobodys_failure(wa
         await play_episode(furnished("import nowhere_at_all"), ScriptedModel(["42"]), sandbox=warm_sandbox)
     with pytest.raises(UsageError, match="'json' runs no code"):
         await play_episode(furnished("factor = 6"), ScriptedModel(["42"]), actions="json", sandbox=warm_sandbox)
+
+
+async def test_what_was_prepared_is_there_again_after_a_reset(warm_sandbox: LocalSandbox) -> None:
+    async with Agent(ScriptedModel([]), sandbox=warm_sandbox).open() as conversation:
+        await conversation.prepare("factor = 6")
+        await conversation.reset()
+        assert (await conversation.session.run("factor")).value == "6"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import random
@@ -314,6 +315,19 @@ def test_a_function_becomes_a_program() -> None:
     draft = worlds.mazes(random.Random(0))
     assert program_of(draft).endswith("rows = [input() for _ in range(int(input()))]\nprint(cross(rows))")
     assert stdin_of(draft, (["..", ".."],)) == "2\n..\n..\n"
+
+
+@pytest.mark.parametrize("family", generated.FAMILIES.values(), ids=generated.FAMILIES)
+def test_a_program_reads_its_input_and_writes_what_the_function_gives(
+    family: Family, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(6):
+        draft = family(random.Random(seed))
+        for test in generated.tests_of(draft, "stdin"):
+            assert isinstance(test, Run)
+            monkeypatch.setattr("sys.stdin", io.StringIO(test.stdin))
+            exec(program_of(draft), {})
+            assert same_output(test.stdout, capsys.readouterr().out), draft.story
 
 
 async def test_mbpp_shows_one_test_and_holds_the_others_back(mbpp: str, warm_sandbox: LocalSandbox) -> None:
