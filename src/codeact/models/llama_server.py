@@ -38,6 +38,7 @@ class LlamaSettings:
     prompt_cache: int  # MiB of memory for conversations that have made room for another
     key: str = field(repr=False)
     parent: int  # process id
+    adapter: str | None = None  # path of a LoRA that is added to the weights
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -64,7 +65,8 @@ def parameters(settings: LlamaSettings) -> Any:
     """The settings in llama.cpp's own terms. No speculative decoding: on few cores it costs more than it saves
     (`python -m benchmarks.serving`).
     """
-    params = import_module("xllamacpp").CommonParams()
+    library = import_module("xllamacpp")
+    params = library.CommonParams()
     params.model.path = settings.path
     params.model_alias = {settings.alias}
     params.api_keys = [settings.key]
@@ -76,6 +78,8 @@ def parameters(settings: LlamaSettings) -> Any:
     params.n_parallel = settings.parallel
     params.cpuparams.n_threads = settings.threads
     params.cache_ram_mib = settings.prompt_cache
+    if settings.adapter is not None:
+        params.lora_adapters = [library.CommonAdapterLoraInfo(settings.adapter, 1.0)]
     return params
 
 

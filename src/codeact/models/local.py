@@ -16,6 +16,7 @@ from anyio import to_thread
 
 from codeact.errors import BadResponseError, ConnectionLostError, MissingExtraError, ModelError, SetupError, UsageError
 from codeact.events import Emit, ignore
+from codeact.models.adapter import read_adapter
 from codeact.models.base import Model
 from codeact.models.cores import physical_cores
 from codeact.models.endpoint import EndpointOptions, Vendor, endpoint
@@ -44,6 +45,7 @@ class LocalOptions:
     temperature: float | None = 0.0
     max_tokens: int = 2048  # of one completion, where the caller sets none: small models do not always find an end
     start_limit: float = 180.0  # seconds to load the weights
+    adapter: str | Path | None = None  # a GGUF LoRA that was trained on these weights, added to them
 
 
 @asynccontextmanager
@@ -64,7 +66,7 @@ async def open_local(
 
     Raises:
         UsageError: an option is wrong.
-        WeightsError: the weights are not here, broken or unknown.
+        WeightsError: the weights are not here, broken or unknown, or the adapter is of other weights.
         SetupError: llama.cpp could not load them.
     """
     read = _read_options(options)
@@ -74,10 +76,10 @@ async def open_local(
     settings = await to_thread.run_sync(_settings, name, path, read)
 
     def run() -> AbstractAsyncContextManager[_Running]:
-        return _run(name, settings, read)
+        return _run(settings, read)
 
     async with AsyncExitStack() as stack:
-        yield LocalModel(f"local:{name}", await stack.enter_async_context(run()), run, stack)
+        yield LocalModel(f"local:{settings.alias}", await stack.enter_async_context(run()), run, stack)
 
 
 class LocalModel:
@@ -159,11 +161,11 @@ class _Running:
 
 
 @asynccontextmanager
-async def _run(name: str, settings: LlamaSettings, options: LocalOptions) -> AsyncGenerator[_Running]:
+async def _run(settings: LlamaSettings, options: LocalOptions) -> AsyncGenerator[_Running]:
     async with run_llama(settings, start_limit=options.start_limit) as process:
         place = endpoint(
             LOCAL,
-            name,
+            settings.alias,
             EndpointOptions(
                 base_url=f"{process.url}/v1",
                 api_key=process.key,
@@ -186,21 +188,25 @@ async def _find(name: str, store: Store, pull: bool, progress: Report) -> Path:
 
 
 def _settings(name: str, path: Path, options: LocalOptions) -> LlamaSettings:
-    """Blocks while the header of the file is read, which also finds a file that is none."""
+    """Blocks while the headers of the files are read, which also finds a file that is none."""
     path = path.expanduser()
     trained = read_gguf(path).context
     context = options.context or min(CONTEXT, trained or CONTEXT)
     if trained is not None and context > trained:
         raise UsageError(f"{name} was trained to read {trained:,} tokens, so its context cannot be {context:,}")
+    adapter = None if options.adapter is None else read_adapter(Path(options.adapter).expanduser())
+    if adapter is not None:
+        adapter.check_base(path)
     return LlamaSettings(
         path=str(path.absolute()),
-        alias=name,
+        alias=f"{name}+{adapter.label}" if adapter else name,
         context=context,
         threads=options.threads or physical_cores(),
         parallel=options.parallel,
         prompt_cache=options.prompt_cache,
         key=secrets.token_urlsafe(32),
         parent=os.getpid(),
+        adapter=str(adapter.path.absolute()) if adapter else None,
     )
 
 

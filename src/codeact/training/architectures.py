@@ -57,6 +57,7 @@ class Anatomy:
     heads: int
     key_heads: int
     architecture: Architecture
+    names: TensorNameMap
 
     def tensor(self, parameter: str) -> str:
         """The name in the file of a parameter (`model.layers.0.mlp.up_proj.weight` -> `blk.0.ffn_up.weight`).
@@ -64,8 +65,7 @@ class Anatomy:
         Raises:
             UsageError: llama.cpp has no such tensor.
         """
-        names = TensorNameMap(self.architecture.gguf, self.layers)
-        found = names.get_name(parameter, try_suffixes=(".weight", ".bias"))
+        found = self.names.get_name(parameter, try_suffixes=(".weight", ".bias"))
         if found is None:
             raise UsageError(
                 f"the architecture {self.name!r} has no tensor for the parameter {parameter!r} in llama.cpp"
@@ -89,13 +89,14 @@ def read_anatomy(header: GgufHeader, path: Path) -> Anatomy:
             f"{path.name} is of the architecture {header.info.architecture!r}; trained can be {', '.join(_KNOWN)}"
         )
     said = _said(header.values, header.info.architecture)
-    heads = int(_needed(said, "attention.head_count", path))
+    heads, layers = int(_needed(said, "attention.head_count", path)), int(_needed(said, "block_count", path))
     return Anatomy(
         name=header.info.architecture,
-        layers=int(_needed(said, "block_count", path)),
+        layers=layers,
         heads=heads,
         key_heads=int(said.get("attention.head_count_kv", heads)),
         architecture=architecture,
+        names=TensorNameMap(architecture.gguf, layers),
     )
 
 

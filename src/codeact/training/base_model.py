@@ -48,6 +48,13 @@ def load_base(
     return model, tokenizer
 
 
+def parameter_shapes(anatomy: Anatomy, config: PreTrainedConfig) -> dict[str, tuple[int, ...]]:
+    """What transformers calls the parameters of such a model; those that are tied to another are not among them."""
+    with torch.device("meta"):  # takes no memory
+        model = anatomy.architecture.model(config)
+    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+
+
 class _Weights:
     """The tensors of one file, by the names of transformers."""
 
@@ -58,13 +65,12 @@ class _Weights:
 
     def read(self, config: PreTrainedConfig, dtype: torch.dtype) -> dict[str, torch.Tensor]:
         """A tensor for each parameter, and no tensor left over: what does not fit is another model."""
-        with torch.device("meta"):  # names and shapes only
-            parameters = dict(self._anatomy.architecture.model(config).named_parameters())
-        names = {parameter: self._anatomy.tensor(parameter) for parameter in parameters}
+        shapes = parameter_shapes(self._anatomy, config)
+        names = {parameter: self._anatomy.tensor(parameter) for parameter in shapes}
         if wrong := sorted(self._tensors.keys() ^ set(names.values())):
             raise UsageError(f"{self._path.name} does not have the tensors of its architecture; these differ: {wrong}")
         return {
-            parameter: torch.tensor(self._rows(name, tuple(parameters[parameter].shape)), dtype=dtype)
+            parameter: torch.tensor(self._rows(name, shapes[parameter]), dtype=dtype)
             for parameter, name in names.items()
         }
 
