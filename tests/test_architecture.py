@@ -23,6 +23,8 @@ HEAVY = {
     "xllamacpp",
     "IPython",
     "pydantic",
+    "torch",
+    "transformers",
 }
 
 
@@ -49,6 +51,10 @@ def test_every_public_name_exists() -> None:
 
 def test_the_agent_loads_no_provider_and_no_data_library() -> None:
     assert not loaded_by("import codeact.agent") & {"openai", "anthropic", "mcp", "numpy", "pandas", "xllamacpp"}
+
+
+def test_help_on_training_loads_no_library_for_it() -> None:
+    assert not loaded_by("import codeact.cli.train") & {"torch", "transformers", "peft", "numpy", "matplotlib"}
 
 
 def test_the_box_imports_nothing_of_ours() -> None:

@@ -33,6 +33,7 @@ COMMANDS = {
     "chat": Entry("codeact.cli.chat:chat", "Talk with an agent that keeps its variables."),
     "bench": Entry("codeact.cli.bench:bench", "Measure models on a suite of tasks, in code, JSON and text."),
     "report": Entry("codeact.cli.report:report", "Compare formats and models from the results of a bench."),
+    "train": Entry("codeact.cli.train:train", "Fine-tune the embedded model on conversations."),
     "view": Entry("codeact.cli.view:view", "Show a recorded run."),
     "export": Entry("codeact.cli.export:export", "Convert a recorded run: chat messages, Markdown, notebook."),
     "replay": Entry("codeact.cli.replay:replay", "Run the actions of a recorded run again and report differences."),

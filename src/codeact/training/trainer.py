@@ -1,0 +1,164 @@
+"""The loop of transformers' `Trainer`, with our loss: the mean over trained tokens of a whole step.
+
+`Trainer` carries what is not ours to write: accumulation, clipping, mixed precision, checkpoints with the state of the
+optimiser and of all random numbers, several devices through accelerate. trl's `SFTTrainer` is not used: what it adds
+(templates, masks, packing) is what has to be exact here, and its packing needs flash attention, which no CPU has.
+"""
+
+# transformers' annotations leave much of what is overridden here open
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from peft import PeftModel
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from codeact.errors import UsageError
+from codeact.training.packing import Collate, Pack
+from codeact.training.sequences import IGNORED
+from codeact.training.settings import Settings
+
+Batch = dict[str, torch.Tensor]
+
+
+class AssistantTrainer(Trainer):
+    """Trains on what the assistant writes; counts the tokens that it has read."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel | PeftModel,
+        arguments: TrainingArguments,
+        packs: Sequence[Pack],
+        validation: Sequence[Pack],
+        callback: TrainerCallback,
+    ) -> None:
+        self.validation = validation
+        self.tokens_read = 0  # by this process, since it began
+        padding = model.config.pad_token_id or 0
+        super().__init__(
+            model=cast("PreTrainedModel", model),
+            args=arguments,
+            train_dataset=cast("Any", packs),
+            eval_dataset=cast("Any", validation or None),
+            data_collator=cast("Any", Collate(padding)),
+            callbacks=[callback],
+        )
+        self.remove_callback(PrinterCallback)  # our own callback tells what happens
+        self.model_accepts_loss_kwargs = True  # so that the trained tokens of a step are counted, and given to us
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """The sum over trained tokens, divided by their number in the whole step, on all devices together."""
+        total, count = summed_loss(model, inputs)
+        self.tokens_read += inputs["input_ids"].numel()
+        if num_items_in_batch is None:
+            return total / count
+        return total / num_items_in_batch * self.accelerator.num_processes  # gradients are averaged over processes
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The loss on validation, weighed by token. Each process computes all of it: it is small."""
+        model = cast("torch.nn.Module", self.model)
+        was_training = model.training
+        model.eval()
+        collate = cast("Collate", self.data_collator)
+        total = count = 0.0
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for pack in self.validation:
+                inputs = cast("Batch", self._prepare_inputs(cast("Any", collate([pack]))))
+                loss, trained = summed_loss(model, inputs)
+                total, count = total + loss.item(), count + trained
+        model.train(was_training)
+        metrics = {"eval_loss": total / count}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, cast("Any", metrics))
+        return metrics
+
+
+def summed_loss(model: torch.nn.Module, inputs: Batch) -> tuple[torch.Tensor, int]:
+    """The loss summed over trained tokens, and their number.
+
+    Logits are computed only where a trained token follows: over a vocabulary of 150,000 they are a third of the work of
+    a small model, and more memory than all else.
+    """
+    targets = inputs["labels"][:, 1:]  # (B, T - 1): place t predicts the token at t + 1
+    wanted = (targets != IGNORED).any(dim=0).nonzero().squeeze(-1)  # (K,), the same for all rows
+    logits = model(
+        input_ids=inputs["input_ids"],
+        position_ids=inputs["position_ids"],  # and no attention mask: see `packing`
+        logits_to_keep=wanted,
+        use_cache=False,
+    ).logits  # (B, K, V)
+    kept = targets[:, wanted].flatten()
+    total = cross_entropy(logits.float().flatten(0, 1), kept, ignore_index=IGNORED, reduction="sum")
+    return total, int((kept != IGNORED).sum())
+
+
+def arguments(settings: Settings, folder: Path, *, steps: int, validation: bool) -> TrainingArguments:
+    """Our settings in transformers' terms.
+
+    Raises:
+        UsageError: the batch cannot be divided among the devices.
+    """
+    cuda = torch.cuda.is_available()
+    made = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.peak_rate,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr_rate": settings.decay},
+        warmup_steps=settings.warmup_steps(steps),
+        optim="adamw_torch",
+        adam_beta1=0.9,
+        adam_beta2=0.999,
+        adam_epsilon=1e-8,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.clip,
+        per_device_train_batch_size=settings.at_once,
+        gradient_checkpointing=settings.checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        bf16=in_bfloat16(settings),
+        use_cpu=not cuda,
+        dataloader_pin_memory=cuda,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # a loss that is no number is to be seen
+        eval_strategy="epoch" if validation else "no",
+        save_strategy="steps" if settings.save_every or not settings.full else "epoch",
+        save_steps=settings.save_every or -(-steps // 20),
+        save_total_limit=2,
+        remove_unused_columns=False,
+        report_to=[],
+        disable_tqdm=True,
+    )
+    made.gradient_accumulation_steps = _rounds(settings, made.world_size)
+    # one process, one device: `accelerate launch` starts a process for each, and torch's own way of doing it would
+    # split arguments that must not be split
+    setattr(made, "_n_gpu", min(made.n_gpu, 1))  # noqa: B010 -- the name that transformers has for it
+    return made
+
+
+def in_bfloat16(settings: Settings) -> bool:
+    if settings.precision == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return settings.precision == "bfloat16"
+
+
+def _rounds(settings: Settings, devices: int) -> int:
+    """How often each device computes in a step."""
+    rounds, rest = divmod(settings.packs_per_step, settings.at_once * devices)
+    if rest or not rounds:
+        each = f"{settings.at_once} at once on {devices} devices" if devices > 1 else f"{settings.at_once} at once"
+        raise UsageError(f"--batch {settings.packs_per_step} cannot be divided into {each}; give a multiple")
+    return rounds

@@ -1,0 +1,225 @@
+"""Trainings from beginning to end, on a base of two small layers with a real tokenizer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from codeact.errors import SetupError, UsageError
+from codeact.training import Trained, dry_run, train
+from codeact.training.memory import explained
+from codeact.training.progress import Planned, Progress, Saved, Stepped, Validated
+from codeact.training.settings import Settings
+
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # so that sums are the same in every process, on every machine
+OPTIONS: dict[str, Any] = {"length": 128, "batch": 2, "epochs": 2, "rank": 4, "rate": 2e-3, "save_every": 4}
+
+
+def write_rows(path: Path, count: int = 12, answer: str = "It is") -> Path:
+    """Conversations of one to three actions."""
+    with path.open("w") as file:
+        for number in range(count):
+            talk = [("user", f"What is {number} + 2?")]
+            for turn in range(number % 3 + 1):
+                talk += [("assistant", f"```python\nprint({number} + {turn})\n```"), ("user", f"{number + turn}")]
+            talk.append(("assistant", f"{answer} {number + 2}."))
+            messages = [{"role": role, "content": content} for role, content in talk]
+            file.write(json.dumps({"id": f"r{number}", "messages": messages}) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_rows(tmp_path_factory.mktemp("rows") / "rows.jsonl")
+
+
+@pytest.fixture(scope="module")
+def held_out(rows: Path) -> Path:
+    return write_rows(rows.with_name("held_out.jsonl"), 3, answer="That makes")
+
+
+@pytest.fixture(scope="module")
+def unbroken(
+    tiny_smollm2: Path, rows: Path, held_out: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Trained, list[Progress]]:
+    """A whole training, and what it said."""
+    said: list[Progress] = []
+    out = tmp_path_factory.mktemp("trained") / "out"
+    return train(tiny_smollm2, rows, out, validation=[held_out], report=said.append, **OPTIONS), said
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def same(one: Path, other: Path) -> bool:
+    ours, theirs = weights(one), weights(other)
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def losses(said: list[Progress]) -> list[float]:
+    return [progress.loss for progress in said if isinstance(progress, Stepped)]
+
+
+def test_the_loss_falls_and_the_folder_holds_what_was_promised(unbroken: tuple[Trained, list[Progress]]) -> None:
+    trained, said = unbroken
+    assert not trained.stopped
+    assert losses(said)[-1] < losses(said)[0]
+    files = {path.name for path in trained.folder.iterdir()}
+    assert files == {
+        "adapter.gguf", "adapter_model.safetensors", "adapter_config.json", "training.json", "loss.png", "start.json"
+    }  # fmt: skip
+    report = json.loads((trained.folder / "training.json").read_text())
+    assert report["settings"]["rank"] == 4
+    assert [loss for _, loss in report["losses"]] == losses(said)
+    assert len(report["validation_losses"]) == 2
+    assert [entry["for"] for entry in report["data"]] == ["data", "validation"]
+    assert len(report["base"]["sha256"]) == 64
+
+
+def test_what_is_said_on_the_way(unbroken: tuple[Trained, list[Progress]]) -> None:
+    trained, said = unbroken
+    plan = said[0]
+    assert isinstance(plan, Planned)
+    assert (plan.counts["data"].rows, plan.counts["validation"].rows, plan.steps) == (12, 3, trained.of)
+    assert 0 < plan.weights < plan.all_weights
+    assert [progress.step for progress in said if isinstance(progress, Stepped)] == list(range(1, trained.of + 1))
+    assert [progress.epoch for progress in said if isinstance(progress, Validated)] == [1.0, 2.0]
+    assert any(isinstance(progress, Saved) for progress in said)
+
+
+def test_the_same_seed_gives_the_same_losses_and_the_same_adapter(
+    unbroken: tuple[Trained, list[Progress]], tiny_smollm2: Path, rows: Path, held_out: Path, tmp_path: Path
+) -> None:
+    """Also when it was stopped and gone on with in between."""
+    first, said = unbroken
+    again: list[Progress] = []
+
+    def stop() -> bool:
+        return len(losses(again)) == 2 and not any(isinstance(progress, Saved) for progress in again)
+
+    arguments: Any = {"validation": [held_out], "report": again.append, **OPTIONS}
+    halted = train(tiny_smollm2, rows, tmp_path / "out", stop=stop, **arguments)
+    assert (halted.stopped, halted.steps) == (True, 3)
+    with pytest.raises(UsageError, match="holds a training that has not ended; --resume goes on with it"):
+        train(tiny_smollm2, rows, tmp_path / "out", **arguments)
+    with pytest.raises(UsageError, match=r"was started with rate 0.002, not 0.001"):
+        train(tiny_smollm2, rows, tmp_path / "out", resume=True, **{**arguments, "rate": 1e-3})
+    second = train(tiny_smollm2, rows, tmp_path / "out", resume=True, **arguments)
+    assert losses(again) == losses(said)
+    assert second.validation == first.validation
+    assert same(first.folder, second.folder)
+
+
+def test_another_seed_gives_another_adapter(
+    unbroken: tuple[Trained, list[Progress]], tiny_smollm2: Path, rows: Path, tmp_path: Path
+) -> None:
+    other = train(tiny_smollm2, rows, tmp_path / "out", **{**OPTIONS, "seed": 1, "epochs": 1})
+    assert not same(unbroken[0].folder, other.folder)
+
+
+@contextmanager
+def killed_at(command: list[str], word: str) -> Iterator[list[str]]:
+    """Run a command, and kill it as soon as a line of its output has the word; gives the lines until then."""
+    lines: list[str] = []
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ONE_THREAD)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if word in line:
+                break
+        process.kill()
+        yield lines
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.timeout(300)  # a process that imports torch, where processors are busy
+def test_a_killed_training_ends_with_the_weights_of_an_unbroken_one(
+    unbroken: tuple[Trained, list[Progress]], tiny_smollm2: Path, rows: Path, held_out: Path, tmp_path: Path
+) -> None:
+    """By the real command and a real kill -9; then half a checkpoint lies there as well."""
+    out = tmp_path / "out"
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in OPTIONS.items()]
+    arguments = ["--base", str(tiny_smollm2), "--data", str(rows), "--validation", str(held_out), "--out", str(out)]
+    command = [sys.executable, "-m", "codeact", "train", *arguments, *given, "--json"]
+    with killed_at(command, '"saved"') as lines:
+        assert json.loads(lines[0])["counts"]["data"]["rows"] == 12
+    half = out / "checkpoints" / "checkpoint-5"
+    half.mkdir(exist_ok=True)
+    (half / "adapter_model.safetensors").write_bytes(b"")
+    said: list[Progress] = []
+    trained = train(tiny_smollm2, rows, out, validation=[held_out], resume=True, report=said.append, **OPTIONS)
+    assert isinstance(said[0], Planned)
+    assert said[0].done >= 4
+    assert trained.validation == unbroken[0].validation
+    assert same(unbroken[0].folder, out)
+    with pytest.raises(UsageError, match="is finished"):
+        train(tiny_smollm2, rows, out, validation=[held_out], resume=True, **OPTIONS)
+
+
+def test_general_conversations_make_up_their_share(tiny_smollm2: Path, rows: Path, tmp_path: Path) -> None:
+    general = write_rows(tmp_path / "general.jsonl", 200, answer="Nice weather,")
+    plan = dry_run(tiny_smollm2, rows, general=[general], general_share=0.25, **OPTIONS)
+    ours, mixed = plan.counts["data"].tokens, plan.counts["general"].tokens
+    assert 0.25 <= mixed / (ours + mixed) < 0.25 + 80 / (ours + mixed)  # up to the row that reaches it
+    assert plan.seconds is not None
+    assert plan.seconds > 0
+
+
+def test_all_weights(tiny_smollm2: Path, rows: Path, tmp_path: Path) -> None:
+    few: dict[str, Any] = {"length": 128, "batch": 4, "epochs": 0.3}
+    trained = train(tiny_smollm2, rows, tmp_path / "out", full=True, checkpointing=True, **few)
+    assert not trained.stopped
+    assert {"model.safetensors", "tokenizer.json", "training.json"} <= {path.name for path in trained.folder.iterdir()}
+
+
+def test_a_folder_of_something_else_is_left_alone(tiny_smollm2: Path, rows: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="no empty folder"):
+        train(tiny_smollm2, rows, tmp_path)
+    with pytest.raises(UsageError, match=r"no training in .* to go on with"):
+        train(tiny_smollm2, rows, tmp_path / "new", resume=True)
+
+
+def test_settings_that_cannot_be(tiny_smollm2: Path, rows: Path, tmp_path: Path) -> None:
+    for options, message in (
+        ({"ranks": 4}, "no option 'ranks'"),
+        ({"epochs": 0}, "epochs of a training must be positive, not 0"),
+        ({"general_share": 1.0}, "general_share of a training is a share"),
+        ({"batch": 3, "at_once": 2}, "--batch 3 cannot be divided into 2 at once"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            train(tiny_smollm2, rows, tmp_path / "new", **options)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …"), torch.OutOfMemoryError()],
+)
+def test_out_of_memory_says_what_to_lower(error: Exception) -> None:
+    remedies = r"--at-once \(it is 2\).*--checkpointing.*--length \(it is 4,096\).*--rank"
+    with pytest.raises(SetupError, match=remedies), explained(Settings(at_once=2)):
+        raise error
+    with pytest.raises(RuntimeError, match=r"^shapes$"), explained(Settings()):
+        raise RuntimeError("shapes")
