@@ -9,6 +9,7 @@ from codeact.trajectory.load import (
     load_report,
     load_trajectories,
     load_trajectory,
+    trajectories_in,
     whole_trajectory,
 )
 from codeact.trajectory.markdown import to_markdown
@@ -31,5 +32,6 @@ __all__ = [
     "to_markdown",
     "to_messages",
     "to_notebook",
+    "trajectories_in",
     "whole_trajectory",
 ]

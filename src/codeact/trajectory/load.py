@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -63,14 +63,21 @@ def iter_trajectories(
     Raises:
         TrajectoryError: anything else that is broken, with its line number.
     """
-    reader = _Reader(str(path), on_problem)
     try:
         with Path(path).open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield from reader.read(number, line)
+            yield from trajectories_in(enumerate(file, 1), path, on_problem)
     except OSError as error:
         raise TrajectoryError(f"cannot read the trajectory file {str(path)!r}: {error.strerror or error}") from error
+
+
+def trajectories_in(
+    lines: Iterable[tuple[int, bytes]], path: str | Path, on_problem: Callable[[str], None] = lambda problem: None
+) -> Iterator[Trajectory]:
+    """The same of lines with their numbers, wherever they come from; `path` is what problems name."""
+    reader = _Reader(str(path), on_problem)
+    for number, line in lines:
+        if line.strip():
+            yield from reader.read(number, line)
     yield from reader.end()
 
 

@@ -22,7 +22,7 @@ def to_messages(trajectory: Trajectory) -> list[dict[str, JSON]]:
     In a trajectory that goes on from another one, what that one already holds is marked with `is_copied_context`, so
     that nothing is trained on twice.
     """
-    copied = _copied(trajectory)
+    copied = copied_context(trajectory)
     listed: list[dict[str, JSON]] = []
     for index, message in enumerate(messages_of(trajectory)):
         mark = {COPIED: True} if index < copied else {}
@@ -67,7 +67,7 @@ def from_messages(entries: Iterable[Mapping[str, JSON]]) -> list[Message]:
     return messages
 
 
-def _copied(trajectory: Trajectory) -> int:
+def copied_context(trajectory: Trajectory) -> int:
     """How many messages of the prompt an earlier trajectory already holds: those before the user's last one."""
     if trajectory.parent is None:
         return 0

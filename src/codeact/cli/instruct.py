@@ -1,0 +1,15 @@
+"""`codeact instruct`: from episodes to rows that a model is trained on; each of its commands has a module."""
+
+from __future__ import annotations
+
+import typer
+
+from codeact.cli.instruct_select import select
+
+app = typer.Typer(no_args_is_help=True)
+app.command("select")(select)
+
+
+@app.callback()
+def instruct() -> None:
+    """Make training data of episodes."""

@@ -1,0 +1,96 @@
+"""Decontamination: what hits the bench, in which way, and what does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from codeact.errors import UsageError
+from codeact.instruct.bench_texts import BENCH, DATALESS, BenchText, texts_of_file, texts_of_suite
+from codeact.instruct.contamination import Decontaminate, Hit, Index
+from codeact.tasks import suite
+
+from .episodes import candidate, mint_line
+
+LONG = "A baker sells twelve loaves in the morning and nine in the afternoon. How many loaves are sold in two days?"
+SET = Path(__file__).parents[3] / "shared/data"
+with_real_data = pytest.mark.skipif(not (SET / "mint").is_dir(), reason=f"MINT's published files are not at {SET}")
+
+
+def index(*texts: str, bench: str = "bench") -> Index:
+    found = Index()
+    found.add(BenchText(bench, f"task-{number}", text) for number, text in enumerate(texts))
+    return found
+
+
+def test_the_three_ways_of_being_hit() -> None:
+    bench = Decontaminate(index(LONG), ("m3gen",))
+    given = [
+        candidate("same", asked=LONG.upper().replace(".", " !")),
+        candidate("inside", asked=f"Use tools. {LONG} Give the number alone, and nothing else."),
+        candidate("half", asked=LONG.partition(" in the")[0] + " every day of the week. How much is that?"),
+        candidate("other", asked="What is the capital of France?"),
+        candidate("played", asked="What?", origin={"suite": "m3gen"}),
+    ]
+    assert [each.row.id for each in bench(iter(given))] == ["half", "other"]
+    assert bench.hits == [
+        Hit(row="same", bench="bench", task="task-0", way="exact"),
+        Hit(row="inside", bench="bench", task="task-0", way="n-grams", share=1.0),
+        Hit(row="played", bench="m3gen", task="", way="suite"),
+    ]
+
+
+def test_what_many_tasks_have_in_common_hits_nothing() -> None:
+    form = "Answer with the value alone, without any words around it, and nothing else besides that."
+    found = index(*(f"Question {number} about apples. {form}" for number in range(12)))
+    assert found.find(f"Something quite different is asked here. {form}") is None
+    assert found.find(f"question 7 about apples {form}") is not None
+
+
+def test_the_share_and_the_words_compared() -> None:
+    half = " ".join(LONG.split()[:13])
+    assert index(LONG).find(half + " and what else is there?") is None
+    sharper = Index(n=4, share=0.4)
+    sharper.add([BenchText("bench", "task", LONG)])
+    found = sharper.find(half + " and what else is there?")
+    assert found is not None
+    assert 0.4 <= found[2] < 1
+    assert index("Three words only").find("three words only") is not None
+    assert index("Three words only").find("three words only are said here") is None
+
+
+def test_the_suites_that_need_no_data() -> None:
+    found = Index()
+    for name in DATALESS:
+        found.add(texts_of_suite(name))
+    assert found.sizes["m3tooleval"] > 82
+    for task in suite("m3tooleval").tasks()[::9]:
+        assert found.find(f"{task.prompt} Thank you.") is not None
+    assert set(DATALESS) < set(BENCH)
+
+
+def test_any_set_of_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "set.jsonl"
+    path.write_text(json.dumps({"question": "Why?", "deep": {"er": "How?"}}) + "\n" + mint_line("hi", prompt="What?"))
+    assert [text.text for text in texts_of_file(path)] == ["Why?", "What?"]
+    assert next(iter(texts_of_file(path, "deep.er"))).text == "How?"
+    with pytest.raises(UsageError, match=r"set\.jsonl', line 2: no text at 'deep\.er'; name the field"):
+        list(texts_of_file(path, "deep.er"))
+    path.write_text("{")
+    with pytest.raises(UsageError, match="line 1: not JSON"):
+        list(texts_of_file(path))
+
+
+@with_real_data
+def test_nothing_of_mints_outputs_passes_by_its_words() -> None:
+    """But for the household tasks, which the suite `mint` does not have: those go by the suite's name."""
+    found = Index()
+    found.add(texts_of_suite("mint", SET / "mint"))
+    found.add(texts_of_suite("apibank", SET / "api_bank"))
+    outputs = list(texts_of_file(SET / "mint/outputs/gpt-4-0613.max5.jsonl.xz"))
+    missed = [text.text for text in outputs if found.find(text.text) is None]
+    assert len(outputs) == 188
+    assert len(missed) == 34
+    assert all("You are in the middle of a room" in text for text in missed)
