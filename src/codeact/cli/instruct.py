@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from codeact.cli.instruct_export import export
 from codeact.cli.instruct_select import select
 
 app = typer.Typer(no_args_is_help=True)
 app.command("select")(select)
-
-
-@app.callback()
-def instruct() -> None:
-    """Make training data of episodes."""
+app.command("export")(export)

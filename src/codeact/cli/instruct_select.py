@@ -25,8 +25,8 @@ from codeact.instruct.bench_texts import DATALESS, texts_of_file, texts_of_suite
 from codeact.instruct.candidate import FAULTS, Fault
 from codeact.instruct.contamination import SHARE, Index, N
 from codeact.instruct.pipeline import CATALOGUE, Base, Surroundings, pipeline
-from codeact.instruct.select import CONTEXT, Selection, report_of
-from codeact.instruct.select import select as select_rows
+from codeact.instruct.selection import CONTEXT, Selection, report_of
+from codeact.instruct.selection import select as select_rows
 from codeact.instruct.tokens import ESTIMATE, counter
 from codeact.tasks import suite_names
 

@@ -13,7 +13,7 @@ from codeact.errors import MissingExtraError, UsageError
 from codeact.instruct.row import Row
 
 ESTIMATE = "estimate"
-CHARACTERS = 3.3  # of talk in code mode to one token of Qwen2.5-Coder's tokenizer: docs/instruct.md says how measured
+CHARACTERS = 3.5  # to a token of the embedded models, on talk in code mode: docs/instruct.md says how measured
 PER_MESSAGE = 5  # tokens of a chat template around a message: <|im_start|>, role, newline, <|im_end|>, newline
 
 
