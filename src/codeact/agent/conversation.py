@@ -20,12 +20,14 @@ from codeact.agent.checks import Check
 from codeact.agent.execute import Approve, Hands, Relay
 from codeact.agent.loop import Run
 from codeact.agent.result import RunResult
+from codeact.agent.resume import take_up
 from codeact.errors import SandboxError, SetupError, TransferError, UnsupportedError, UsageError
 from codeact.events import Emit, Finished, ignore
 from codeact.models.base import Model
 from codeact.sandbox.asking import Ask
 from codeact.sandbox.base import Checkpoint, Session
 from codeact.trajectory import TrajectoryWriter
+from codeact.trajectory.history import messages_of
 from codeact.types import JSON, Message, Outcome, Step, Text, ToolBox, Trajectory
 
 PREPARATION = 60.0  # seconds that preparing a session may take
@@ -129,6 +131,24 @@ class Conversation:
                 record.step(step)
 
         run = self._run(text, emit, keep, budget or self.setup.budget)
+        return await self._carry_on(run, trajectory, record)
+
+    async def resume(self, cut: Trajectory, *, emit: Emit = ignore) -> RunResult:
+        """Go on after the steps of a recorded run, as if they had been taken here: the history is theirs, and what they
+        have used of the budget is used. The session is taken as it is; what it needs of those steps is the caller's
+        to bring about (a checkpoint, a replay). The result's trajectory is whole, under an id of its own.
+
+        Raises:
+            UsageError: the last of these steps has ended the run.
+            ModelError, SandboxError: as `send` does.
+        """
+        run = self._run(cut.task, emit, lambda step: None, self.setup.budget)
+        take_up(run, cut)
+        self.messages[:] = messages_of(cut)
+        trajectory = replace(self._begin(cut.task), prompt=cut.prompt, parent=cut.parent)
+        return await self._carry_on(run, trajectory, None)
+
+    async def _carry_on(self, run: Run, trajectory: Trajectory, record: TrajectoryWriter | None) -> RunResult:
         outcome = Outcome(status="cancelled", message="cancelled by the user")
         try:
             with self.setup.relay.through(run.hands):
@@ -143,7 +163,7 @@ class Conversation:
                 if record is not None:
                     record.end(outcome)
             finally:  # the last event of every run, also where the disk is full
-                emit(Finished(outcome))
+                run.emit(Finished(outcome))
         return RunResult(trajectory=replace(trajectory, steps=tuple(run.steps), outcome=outcome))
 
     async def undo(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from codeact.actions.base import ActionSpace
-from codeact.agent import Agent, Budget, Check, Evidence, RunResult
+from codeact.agent import Agent, Budget, Check, Conversation, Evidence, RunResult
 from codeact.events import Emit, ignore
 from codeact.models.base import Model
 from codeact.sandbox import sandbox as sandbox_named
@@ -47,6 +48,41 @@ async def play_episode(
         ModelError: the endpoint failed.
         SandboxError: the machinery around the box failed.
     """
+    async with open_episode(task, model, actions=actions, sandbox=sandbox, seed=seed) as episode:
+        return await episode.play(emit=emit, record=record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenEpisode:
+    """An episode that is set up and has not been judged: a world of its own, and an agent in it."""
+
+    task: Task
+    environment: Environment
+    conversation: Conversation
+    place: Sandbox  # where an answer that has to be tried out is tried
+    first: str  # what the agent is asked
+
+    async def play(self, *, emit: Emit = ignore, record: TrajectoryWriter | None = None) -> Episode:
+        """From its first message to the verdict. Raises as `play_episode` does."""
+        return await self.judged(await self.conversation.send(self.first, emit=emit, record=record))
+
+    async def judged(self, result: RunResult) -> Episode:
+        """Raises `SandboxError` as `verdict_of` does."""
+        verdict = await verdict_of(self.task, result.outcome.answer, self.environment, self.place)
+        actions = self.conversation.setup.space.name
+        return Episode(task=self.task.id, actions=actions, verdict=verdict, result=result)
+
+
+@asynccontextmanager
+async def open_episode(
+    task: Task, model: str | Model | Driver, *, actions: str, sandbox: str | Sandbox, seed: int | None
+) -> AsyncGenerator[OpenEpisode]:
+    """Set an episode up; its world, its session and its model end with the block.
+
+    Raises:
+        UsageError: the format is unknown, or the task has no oracle for it.
+        SandboxError: the machinery around the box failed.
+    """
     rules = task.rules
     space = rules.space(actions)
     place = sandbox_named(sandbox) if isinstance(sandbox, str) else sandbox
@@ -58,18 +94,30 @@ async def play_episode(
             actions=space,
             sandbox=place,
             budget=budget_of(task),
-            checks=[retry(task, environment, place)] if rules.attempts != 1 else [],
+            checks=checks_of(task, environment, place),
             seed=seed,
         )
-        asked = prompt_of(task, environment)
-        first = rules.opening(actions, asked, tools.specs) if rules.opening else asked
         async with agent.open() as conversation:
             if isinstance(environment, Furnished):
                 await conversation.prepare(environment.setup)
             conversation.messages.extend(task.earlier(space))
-            result = await conversation.send(first, emit=emit, record=record)
-        verdict = await verdict_of(task, result.outcome.answer, environment, place)
-    return Episode(task=task.id, actions=actions, verdict=verdict, result=result)
+            yield OpenEpisode(
+                task=task,
+                environment=environment,
+                conversation=conversation,
+                place=place,
+                first=first_message(task, environment, actions, tools.specs),
+            )
+
+
+def first_message(task: Task, environment: Environment, actions: str, tools: Sequence[ToolSpec]) -> str:
+    """What an agent is asked in this world."""
+    asked = prompt_of(task, environment)
+    return task.rules.opening(actions, asked, tools) if task.rules.opening else asked
+
+
+def checks_of(task: Task, environment: Environment, place: Sandbox) -> Sequence[Check]:
+    return [retry(task, environment, place)] if task.rules.attempts != 1 else []
 
 
 def budget_of(task: Task) -> Budget:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 
 from codeact.errors import AuthenticationError, CodeActError, ContextLengthError, ModelError, SandboxError, UsageError
 from codeact.models.base import Model
-from codeact.rollouts.episode import Driver, play_episode
+from codeact.rollouts.episode import Driver, Episode, play_episode
 from codeact.rollouts.job import Job, Key
 from codeact.rollouts.progress import Progress
 from codeact.rollouts.results import ResultsWriter, Rollout, begun
@@ -43,6 +44,11 @@ async def play_here(key: Key, task: Task, *, model: Model | Driver, sandbox: str
         ModelError, SandboxError: the machinery failed, which says nothing of the model.
     """
     episode = await play_episode(task, model, actions=key.actions, sandbox=sandbox, seed=key.seed)
+    return judged_rollout(key, task, episode)
+
+
+def judged_rollout(key: Key, task: Task, episode: Episode) -> Rollout:
+    """An episode as it is kept."""
     trajectory = episode.result.trajectory
     return Rollout(key=key, status="judged", labels=labels_of(task), verdict=episode.verdict, trajectory=trajectory)
 
@@ -106,31 +112,57 @@ async def run_job(
         return await run_episodes(job, writer, play, at_once=at_once, spending=spending, report=report)
 
 
+class Episodes(Protocol):
+    """What is to be played: a whole job, or some of its episodes."""
+
+    def __iter__(self) -> Iterator[tuple[Key, Task]]: ...
+
+    def __len__(self) -> int: ...
+
+
 async def run_episodes(
-    job: Job, writer: ResultsWriter, play: Play, *, at_once: int, spending: Spending | None, report: Report
+    episodes: Episodes,
+    writer: ResultsWriter,
+    play: Play,
+    *,
+    at_once: int,
+    spending: Spending | None,
+    report: Report,
+    progress: Progress | None = None,
 ) -> Finished:
-    """What `run_job` does once it is known where episodes are played."""
-    run = _Run(job=job, writer=writer, play=play, spending=spending or Spending(), report=report)
+    """What `run_job` does once it is known where episodes are played.
+
+    `progress` is counted on, where it is given: whoever plays may add to its usage what an episode has used besides.
+    """
+    progress = progress or Progress(total=len(episodes))
+    run = _Run(
+        episodes=episodes,
+        writer=writer,
+        play=play,
+        spending=spending or Spending(),
+        report=report,
+        progress=progress,
+    )
     await run.all(at_once)
     return Finished(progress=run.progress, stopped=run.stopped)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    job: Job
+    episodes: Episodes
     writer: ResultsWriter
     play: Play
     spending: Spending
     report: Report
-    progress: Progress = field(init=False)
+    progress: Progress
     stopped: str | None = None
     broken_in_a_row: int = 0
 
     def __post_init__(self) -> None:
-        self.progress = Progress(total=len(self.job))
-        for rollout in self.writer.done.values():
-            if rollout.status == "judged":
-                self.progress.count(rollout, fresh=False)
+        for key, _ in self.episodes:
+            known = self.writer.done.get(key)
+            if known is not None and known.status == "judged":
+                self.progress.count(known, fresh=False)
 
     async def all(self, at_once: int) -> None:
         left = self._left()
@@ -145,14 +177,14 @@ class _Run:
                 group.cancel_scope.cancel()
 
         async with anyio.create_task_group() as group:
-            for _ in range(max(1, min(at_once, len(self.job)))):
+            for _ in range(max(1, min(at_once, len(self.episodes)))):
                 group.start_soon(work)
         if failures:
             raise failures[0]
 
     def _left(self) -> Iterator[tuple[Key, Task]]:
         """Shared by all workers: each takes the next one when it is free."""
-        for key, task in self.job:
+        for key, task in self.episodes:
             known = self.writer.done.get(key)
             if known is not None and known.status == "judged":
                 continue

@@ -30,8 +30,7 @@ class Progress:
             self.outcomes.setdefault(rollout.key.task, []).append(rollout.correct)
         if fresh:
             self.fresh += 1
-            if rollout.trajectory and rollout.trajectory.outcome:
-                self.usage += rollout.trajectory.outcome.usage
+            self.usage += rollout.spent
         else:
             self.earlier += 1
 

@@ -11,7 +11,7 @@ import fcntl
 import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -20,8 +20,9 @@ from codeact.rollouts.job import SCHEMA, Job, Key
 from codeact.tasks import Verdict
 from codeact.trajectory import whole_trajectory
 from codeact.trajectory.encoding import encode, from_line, to_line
-from codeact.types import JSON, Trajectory
+from codeact.types import JSON, Trajectory, Usage
 
+_TOKENS = tuple(field.name for field in fields(Usage))
 Status = Literal["judged", "broken"]
 
 
@@ -39,6 +40,19 @@ class Rollout:
     @property
     def correct(self) -> bool:
         return self.verdict is not None and self.verdict.correct
+
+    @property
+    def repair(self) -> Mapping[str, Any] | None:
+        """Of a repaired episode, how it was: `from` which trajectory, how many `tries`, and what they have `spent`."""
+        return self.labels.get("repaired")
+
+    @property
+    def spent(self) -> Usage:
+        """What playing it has used. The first steps of a repaired episode are another's, and were paid for there."""
+        if self.repair is not None:
+            return Usage(**{name: self.repair["spent"][name] for name in _TOKENS})
+        outcome = self.trajectory.outcome if self.trajectory else None
+        return outcome.usage if outcome else Usage()
 
     def to_line(self) -> bytes:
         about: dict[str, Any] = {**asdict(self.key), "labels": dict(self.labels)}
@@ -129,7 +143,11 @@ class ResultsWriter:
         self.done = dict(done)
 
     def add(self, rollout: Rollout) -> None:
-        """Raises `SetupError` when the disk is full or gone; then the file is as it was."""
+        """Adding what is there already does nothing. Raises `SetupError` when the disk is full or gone; then the file
+        is as it was.
+        """
+        if self.done.get(rollout.key) is rollout:
+            return
         _append(self._file, self._path, rollout.to_line())
         self.done[rollout.key] = rollout
 
