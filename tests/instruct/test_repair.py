@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from codeact.instruct.repair import Repair, points_of
 from codeact.rollouts import Job, Key, Rollout, read_results
 from codeact.rollouts.pool import play_here
 from codeact.sandbox.local import LocalSandbox
-from codeact.tasks import Task
+from codeact.tasks import Environment, Task
 from codeact.trajectory.history import messages_of
 from codeact.types import Message, Trajectory
 
@@ -176,3 +177,26 @@ async def test_a_run_that_has_ended_cannot_be_resumed(bare_sandbox: LocalSandbox
         result = await conversation.send("Say done.")
         with pytest.raises(UsageError, match="step 1 has ended the run"):
             await conversation.resume(result.trajectory)
+
+
+async def test_what_a_world_has_put_into_the_session_is_there_after_a_fork(
+    tmp_path: Path, bare_sandbox: LocalSandbox
+) -> None:
+    @dataclass(slots=True)
+    class Furniture(Safe):
+        setup: str = "import os; word = os.urandom(8).hex()"
+
+    worlds: list[Safe] = []
+
+    @asynccontextmanager
+    async def open_world(actions: str) -> AsyncGenerator[Environment]:
+        worlds.append(safe := Furniture())
+        yield safe
+
+    def keeps(messages: Sequence[Message], seed: int) -> str:
+        return code("said = put(word)") if turn(messages) == 0 else forgetful(messages, seed)
+
+    task = replace(safe_task([]), open=open_world)
+    episode, repaired = await collected(task, keeps, tmp_path / "r.jsonl", bare_sandbox)
+    assert repaired.correct
+    assert whole(repaired).environment["setup"] == whole(episode).environment["setup"] == Furniture().setup

@@ -32,7 +32,7 @@ COMMANDS = {
     "run": Entry("codeact.cli.run:run", "Solve one task, and watch how."),
     "chat": Entry("codeact.cli.chat:chat", "Talk with an agent that keeps its variables."),
     "bench": Entry("codeact.cli.bench:bench", "Measure models on a suite of tasks, in code, JSON and text."),
-    "instruct": Entry("codeact.cli.instruct:app", "Make training data of episodes: select rows, export them."),
+    "instruct": Entry("codeact.cli.instruct:app", "Make training data of episodes: collect, select, export."),
     "report": Entry("codeact.cli.report:report", "Compare formats and models from the results of a bench."),
     "train": Entry("codeact.cli.train:train", "Fine-tune the embedded model on conversations."),
     "view": Entry("codeact.cli.view:view", "Show a recorded run."),

@@ -1,4 +1,4 @@
-"""The options of `codeact bench`."""
+"""The options of `codeact bench`, and those of them that every command has which plays jobs of episodes."""
 
 from __future__ import annotations
 
@@ -9,86 +9,97 @@ from typing import Annotated, Any
 from codeact.cli.options import option
 
 
-def _players(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
+def playing(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
     return option(*names, help=help, metavar=metavar, min=min, panel="Models")
 
 
-def _tasks(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
+def choosing(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
     return option(*names, help=help, metavar=metavar, min=min, panel="Tasks")
 
 
-def _running(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
+def running(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
     return option(*names, help=help, metavar=metavar, min=min, panel="Running")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BenchOptions:
-    """What is measured, on what, and how much it may take."""
+class JobOptions:
+    """What jobs of episodes are made of: who plays, on what, where, and how much it may take.
+
+    Commands extend it (dataclasses that inherit, because `spread` makes options of the fields of one).
+    """
 
     model: Annotated[
         list[str],
-        _players("--model", "-m", metavar="PROVIDER:NAME", help="A model, or `oracle`: no model at all; repeatable."),
+        playing("--model", "-m", metavar="PROVIDER:NAME", help="A model, or `oracle`: no model at all; repeatable."),
     ] = field(default_factory=list[str])
-    models: Annotated[
-        list[str], _players(metavar="LIST", help="The models of a list: paper has those of its Table 3; repeatable.")
-    ] = field(default_factory=list[str])
-    temperature: Annotated[float | None, _players(min=0.0, help="Randomness; default: the model's own.")] = None
+    temperature: Annotated[float | None, playing(min=0.0, help="Randomness; default: the model's own.")] = None
     reply_tokens: Annotated[
-        int | None, _players(min=1, help="Of one reply, at most; default: what the suite's rules say.")
+        int | None, playing(min=1, help="Of one reply, at most; default: what the suite's rules say.")
     ] = None
-    base_url: Annotated[str | None, _players(metavar="URL", help="Address of the hosted models' endpoint.")] = None
+    base_url: Annotated[str | None, playing(metavar="URL", help="Address of the hosted models' endpoint.")] = None
     prices: Annotated[
         list[str],
-        _players(metavar="[MODEL=]IN,OUT[,CACHED]", help="USD per million tokens, of one model or of all; repeatable."),
+        playing(metavar="[MODEL=]IN,OUT[,CACHED]", help="USD per million tokens, of one model or of all; repeatable."),
     ] = field(default_factory=list[str])
     model_option: Annotated[
-        list[str], _players(metavar="NAME=VALUE", help="An option of the models, as in context=4096; repeatable.")
+        list[str], playing(metavar="NAME=VALUE", help="An option of the models, as in context=4096; repeatable.")
     ] = field(default_factory=list[str])
-    actions: Annotated[
-        str, _tasks(metavar="FORMAT,…", help="What the models act by: code, json, text or several of them.")
-    ] = "code,json,text"
-    seeds: Annotated[int, _tasks(min=1, metavar="N", help="Each task N times, with the seeds 0 to N-1.")] = 1
-    profile: Annotated[str | None, _tasks(metavar="NAME", help="Of the suite; default: its first one.")] = None
+    profile: Annotated[str | None, choosing(metavar="NAME", help="Of the suite; default: its first one.")] = None
     tasks: Annotated[
-        int | None, _tasks(min=1, metavar="N", help="Only N tasks, drawn evenly over the domains; default: all.")
+        int | None, choosing(min=1, metavar="N", help="Only N tasks, drawn evenly over the domains; default: all.")
     ] = None
-    subset_seed: Annotated[int, _tasks(metavar="SEED", help="Which N tasks are drawn.")] = 0
-    domain: Annotated[list[str], _tasks(metavar="NAME", help="Only tasks of this domain; repeatable.")] = field(
+    subset_seed: Annotated[int, choosing(metavar="SEED", help="Which N tasks are drawn.")] = 0
+    domain: Annotated[list[str], choosing(metavar="NAME", help="Only tasks of this domain; repeatable.")] = field(
         default_factory=list[str]
     )
-    task: Annotated[list[str], _tasks(metavar="ID", help="Only this task; repeatable.")] = field(
+    task: Annotated[list[str], choosing(metavar="ID", help="Only this task; repeatable.")] = field(
         default_factory=list[str]
     )
     option: Annotated[
-        list[str], _tasks(metavar="NAME=VALUE", help="An option of the suite, as in calls=[1,2,4]; repeatable.")
+        list[str], choosing(metavar="NAME=VALUE", help="An option of the suite, as in calls=[1,2,4]; repeatable.")
     ] = field(default_factory=list[str])
-    data: Annotated[Path | None, _tasks(metavar="PATH", help="The data of a suite that has to be given them.")] = None
-    sandbox: Annotated[str, _running(metavar="NAME", help="Where the code runs: local, docker, …")] = "local"
+    data: Annotated[Path | None, choosing(metavar="PATH", help="The data of a suite that has to be given them.")] = None
+    sandbox: Annotated[str, running(metavar="NAME", help="Where the code runs: local, docker, …")] = "local"
     sandbox_option: Annotated[
-        list[str], _running(metavar="NAME=VALUE", help="An option of that sandbox, as in image=my-box; repeatable.")
+        list[str], running(metavar="NAME=VALUE", help="An option of that sandbox, as in image=my-box; repeatable.")
     ] = field(default_factory=list[str])
     require: Annotated[
-        str | None, _running(metavar="LEVEL", help="Refuse to run code that is isolated less strongly than this.")
+        str | None, running(metavar="LEVEL", help="Refuse to run code that is isolated less strongly than this.")
     ] = None
     at_once: Annotated[
-        int | None, _running(min=1, metavar="N", help="Episodes at the same time; default: 1 for local models, else 8.")
+        int | None,
+        running(min=1, metavar="N", help="Episodes at the same time; default: 1 for local models, else 8."),
     ] = None
     ray: Annotated[
-        str | None, _running(metavar="ADDRESS", help="Over a Ray cluster: its address, auto, or local to start one.")
+        str | None, running(metavar="ADDRESS", help="Over a Ray cluster: its address, auto, or local to start one.")
     ] = None
     max_tokens: Annotated[
-        int | None, _running(min=1, help="Begin no episode after so many tokens, read and written.")
+        int | None, running(min=1, help="Begin no episode after so many tokens, read and written.")
     ] = None
     max_time: Annotated[
-        float | None, _running(min=0.1, metavar="SECONDS", help="Begin no episode after so much time.")
+        float | None, running(min=0.1, metavar="SECONDS", help="Begin no episode after so much time.")
     ] = None
     max_cost: Annotated[
-        float | None, _running(min=0.0001, metavar="USD", help="Begin no episode after so much money; needs --prices.")
+        float | None,
+        running(min=0.0001, metavar="USD", help="Begin no episode after so much money; needs --prices."),
     ] = None
-    report: Annotated[bool, _running("--report/--no-report", help="Write a report beside the results at the end.")] = (
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchOptions(JobOptions):
+    """What is measured, in which formats, and what is written."""
+
+    models: Annotated[
+        list[str], playing(metavar="LIST", help="The models of a list: paper has those of its Table 3; repeatable.")
+    ] = field(default_factory=list[str])
+    actions: Annotated[
+        str, choosing(metavar="FORMAT,…", help="What the models act by: code, json, text or several of them.")
+    ] = "code,json,text"
+    seeds: Annotated[int, choosing(min=1, metavar="N", help="Each task N times, with the seeds 0 to N-1.")] = 1
+    report: Annotated[bool, running("--report/--no-report", help="Write a report beside the results at the end.")] = (
         True
     )
     out: Annotated[
         Path | None,
-        _running("--out", "-o", metavar="FOLDER", help="For the results; default: below codeact-runs/bench/."),
+        running("--out", "-o", metavar="FOLDER", help="For the results; default: below codeact-runs/bench/."),
     ] = None

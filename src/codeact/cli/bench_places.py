@@ -1,4 +1,4 @@
-"""Where the episodes of a bench are played: in this process, or over a Ray cluster."""
+"""Where the episodes of a job are played: in this process, or over a Ray cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from importlib import import_module
 from typing import Any, cast
 
-from codeact.cli.bench_options import BenchOptions
+from codeact.cli.bench_options import JobOptions
 from codeact.cli.bench_plan import PlannedJob
 from codeact.cli.places import options_of
 from codeact.errors import MissingExtraError
@@ -22,7 +22,7 @@ RAYS_OWN = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"
 OF_A_NEW_CLUSTER = {"RAY_AUTH_MODE": "token"}
 
 
-def sandbox_options(options: BenchOptions) -> dict[str, Any]:
+def sandbox_options(options: JobOptions) -> dict[str, Any]:
     """Of the sandbox that is asked for."""
     given: dict[str, Any] = {"require": options.require}
     if options.sandbox == "local":
@@ -30,7 +30,7 @@ def sandbox_options(options: BenchOptions) -> dict[str, Any]:
     return options_of(options.sandbox, options.sandbox_option, **given)
 
 
-async def play_on_ray(planned: PlannedJob, options: BenchOptions, *, spending: Spending, report: Report) -> Finished:
+async def play_on_ray(planned: PlannedJob, options: JobOptions, *, spending: Spending, report: Report) -> Finished:
     """`run_job_on_ray`, for a job of this command.
 
     Raises:

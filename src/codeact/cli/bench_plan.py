@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from typing import Any
 from codeact.actions import FORMATS
 from codeact.cli.assemble import parse_prices
 from codeact.cli.bench_models import listed_models
-from codeact.cli.bench_options import BenchOptions
+from codeact.cli.bench_options import BenchOptions, JobOptions
 from codeact.cli.named_values import named_values
 from codeact.errors import UsageError
 from codeact.models import Prices, options_from_env
-from codeact.rollouts import ORACLE, Job, Key, Rollout, TaskSource, known_results, subset
+from codeact.rollouts import EXPERTS, Job, Key, Rollout, TaskSource, known_results, subset
 from codeact.tasks import Task, suite
 from codeact.types import JSON
 
@@ -44,9 +44,16 @@ class PlannedJob:
     at_once: int
     known: Mapping[Key, Rollout] = field(repr=False)
 
+    title: str  # what it is called while it runs
+    repairs_left: int = 0  # failed episodes that are still to be repaired, where the command repairs
+
     @property
     def done(self) -> int:
         return sum(rollout.status == "judged" for rollout in self.known.values())
+
+    @property
+    def finished(self) -> bool:
+        return self.done == len(self.job) and not self.repairs_left
 
 
 def plan(suite_name: str, options: BenchOptions) -> Sequence[PlannedJob]:
@@ -55,43 +62,62 @@ def plan(suite_name: str, options: BenchOptions) -> Sequence[PlannedJob]:
     Raises:
         UsageError: something named is not there, options contradict each other, or a file holds another job's results.
     """
-    models = _models(options)
-    source = _source(suite_name, options)
-    everything = source.tasks()
-    tasks = _chosen(everything, options)
     found = suite(suite_name)
-    profile = options.profile or found.profiles[0].name
-    folder = options.out or FOLDER / _as_name(f"{found.name}-{profile}")
-    prices = _prices(options, models)
-    shown = {name: Path(value).name if name == "data" else value for name, value in source.options.items()}
-    planned: list[PlannedJob] = []
-    for model in models:
-        given = _model_options(model, options, prices)
-        job = Job(
-            suite=found.name,
-            profile=profile,
-            model=model,
-            tasks=tasks,
-            actions=_formats(options.actions),
-            seeds=range(1 if model == ORACLE else options.seeds),  # an oracle has no chance in it
-            options={**shown, **_share(tasks, everything, options)},
-            settings=_settings(given, options),
-        )
-        path = folder / f"{_as_name(f'{found.name}-{profile}-{model}')}.jsonl"
-        if any(path == other.path for other in planned):
-            raise UsageError(f"{model!r} would write to the file of another --model, {str(path)!r}; give it once")
-        at_once = options.at_once or _usual_at_once(model, given)
-        planned.append(
-            PlannedJob(
-                job=job,
-                source=source,
-                path=path,
-                model_options=given,
-                at_once=at_once,
-                known=known_results(path, job),
+    folder = options.out or FOLDER / as_name(f"{found.name}-{options.profile or found.profiles[0].name}")
+    jobs = Jobs(options=options, models=_models(options), actions=options.actions, seeds=options.seeds, folder=folder)
+    return jobs.of(suite_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jobs:
+    """What the jobs of a command have in common; `of` a suite they are planned."""
+
+    options: JobOptions
+    models: Sequence[str]
+    actions: str  # as it is given
+    seeds: int
+    folder: Path
+    several: bool = False  # suites, which are then named beside their models
+    playable: Callable[[str, Sequence[Task]], Sequence[Task]] = lambda model, tasks: tasks  # by this model
+
+    def of(self, suite_name: str) -> Sequence[PlannedJob]:
+        """A job for each model. Raises as `plan` does."""
+        options, found = self.options, suite(suite_name)
+        source = _source(suite_name, options)
+        everything = source.tasks()
+        chosen = _chosen(everything, options)
+        profile = options.profile or found.profiles[0].name
+        prices = _prices(options, self.models)
+        shown = {name: Path(value).name if name == "data" else value for name, value in source.options.items()}
+        planned: list[PlannedJob] = []
+        for model in self.models:
+            given = _model_options(model, options, prices)
+            tasks = self.playable(model, chosen)
+            job = Job(
+                suite=found.name,
+                profile=profile,
+                model=model,
+                tasks=tasks,
+                actions=formats(self.actions),
+                seeds=range(1 if model in EXPERTS else self.seeds),  # an oracle has no chance in it
+                options={**shown, **_share(tasks, everything, options)},
+                settings=_settings(given, options),
             )
-        )
-    return planned
+            path = self.folder / f"{as_name(f'{found.name}-{profile}-{model}')}.jsonl"
+            if any(path == other.path for other in planned):
+                raise UsageError(f"{model!r} would write to the file of another --model, {str(path)!r}; give it once")
+            planned.append(
+                PlannedJob(
+                    job=job,
+                    source=source,
+                    path=path,
+                    title=f"{found.name} {model}" if self.several else model,
+                    model_options=given,
+                    at_once=options.at_once or _usual_at_once(model, given),
+                    known=known_results(path, job),
+                )
+            )
+        return planned
 
 
 def _models(options: BenchOptions) -> Sequence[str]:
@@ -109,14 +135,14 @@ def _models(options: BenchOptions) -> Sequence[str]:
     return [*options.model, *(model.spec for model in listed)]
 
 
-def _source(suite_name: str, options: BenchOptions) -> TaskSource:
+def _source(suite_name: str, options: JobOptions) -> TaskSource:
     given: dict[str, JSON] = named_values("--option", options.option, "calls=[1,2,4]")
     if options.data is not None:
         given["data"] = str(options.data.expanduser().absolute())
     return TaskSource(suite=suite_name, profile=options.profile, options=given, reply_tokens=options.reply_tokens)
 
 
-def _chosen(tasks: Sequence[Task], options: BenchOptions) -> Sequence[Task]:
+def _chosen(tasks: Sequence[Task], options: JobOptions) -> Sequence[Task]:
     for flag, wanted, there in (
         ("--domain", options.domain, [task.domain for task in tasks]),
         ("--task", options.task, [task.id for task in tasks]),
@@ -130,7 +156,7 @@ def _chosen(tasks: Sequence[Task], options: BenchOptions) -> Sequence[Task]:
     return left if options.tasks is None else subset(left, options.tasks, options.subset_seed)
 
 
-def _share(tasks: Sequence[Task], everything: Sequence[Task], options: BenchOptions) -> dict[str, JSON]:
+def _share(tasks: Sequence[Task], everything: Sequence[Task], options: JobOptions) -> dict[str, JSON]:
     """What part of the suite a job takes, for whoever reads its results; nothing where it is all."""
     if len(tasks) == len(everything):
         return {}
@@ -142,15 +168,16 @@ def _share(tasks: Sequence[Task], everything: Sequence[Task], options: BenchOpti
     return {"subset": share}
 
 
-def _formats(text: str) -> Sequence[str]:
+def formats(text: str) -> Sequence[str]:
+    """The action formats of a list with commas; all of them where it is empty."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     return names or [*FORMATS]
 
 
-def _model_options(model: str, options: BenchOptions, prices: Mapping[str, Prices]) -> dict[str, Any]:
+def _model_options(model: str, options: JobOptions, prices: Mapping[str, Prices]) -> dict[str, Any]:
     """What the provider of this model is told; an address or a price is only for those that have one."""
     provider = model.partition(":")[0]
-    if provider in (ORACLE, "scripted"):
+    if provider in (*EXPERTS, "scripted"):
         return {}
     given: dict[str, Any] = {**options_from_env(model, os.environ)}
     given |= {"temperature": options.temperature} if options.temperature is not None else {}
@@ -165,7 +192,7 @@ def _model_options(model: str, options: BenchOptions, prices: Mapping[str, Price
     return given | named_values("--model-option", options.model_option, "context=4096")
 
 
-def _settings(model_options: Mapping[str, Any], options: BenchOptions) -> dict[str, JSON]:
+def _settings(model_options: Mapping[str, Any], options: JobOptions) -> dict[str, JSON]:
     """What the job's header says of how it was run, so that results of different settings are never mixed."""
     settings = {name: value for name, value in model_options.items() if name not in _NO_SETTING}
     if options.reply_tokens is not None:
@@ -175,7 +202,7 @@ def _settings(model_options: Mapping[str, Any], options: BenchOptions) -> dict[s
     return settings
 
 
-def _prices(options: BenchOptions, models: Sequence[str]) -> dict[str, Prices]:
+def _prices(options: JobOptions, models: Sequence[str]) -> dict[str, Prices]:
     """By model; under "" what holds for all others."""
     found: dict[str, Prices] = {}
     for text in options.prices:
@@ -198,6 +225,6 @@ def _hint(name: str, there: Sequence[str]) -> str:
     )
 
 
-def _as_name(text: str) -> str:
+def as_name(text: str) -> str:
     """Part of a file's name, whatever a model's name has in it."""
     return re.sub(r"[^\w.]+", "-", text, flags=re.ASCII).strip("-.")

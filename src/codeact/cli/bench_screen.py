@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import mean
 from typing import Protocol
 
@@ -36,7 +37,7 @@ class BenchView(Protocol):
 
 
 class LiveBars:
-    """A bar for each model, on a terminal."""
+    """A bar for each job, on a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Bars(
@@ -46,14 +47,13 @@ class LiveBars:
             TextColumn("{task.fields[words]}"),
             console=console,
         )
-        self._tasks: dict[str, TaskID] = {}
+        self._tasks: dict[Path, TaskID] = {}
         self._bars.start()
 
     def progress(self, planned: PlannedJob, progress: Progress) -> None:
-        model = planned.job.model
-        if model not in self._tasks:
-            self._tasks[model] = self._bars.add_task(harmless(model), total=progress.total, words="")
-        self._bars.update(self._tasks[model], completed=progress.done, words=in_words(progress))
+        if planned.path not in self._tasks:
+            self._tasks[planned.path] = self._bars.add_task(harmless(planned.title), total=progress.total, words="")
+        self._bars.update(self._tasks[planned.path], completed=progress.done, words=in_words(progress))
 
     def close(self) -> None:
         self._bars.stop()
@@ -64,15 +64,15 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._said = ("", -1, 0.0)  # of which model, the tenth, and when
+        self._said = ("", -1, 0.0)  # of which job, the tenth, and when
 
     def progress(self, planned: PlannedJob, progress: Progress) -> None:
         tenth, now = 10 * progress.done // progress.total, time.monotonic()
-        model, said, when = self._said
-        if not progress.fresh or ((planned.job.model, tenth) == (model, said) and now < when + LINE_EVERY):
+        title, said, when = self._said
+        if not progress.fresh or ((planned.title, tenth) == (title, said) and now < when + LINE_EVERY):
             return
-        self._said = (planned.job.model, tenth, now)
-        words = f"{harmless(planned.job.model)}: {progress.done}/{progress.total}, {in_words(progress)}"
+        self._said = (planned.title, tenth, now)
+        words = f"{harmless(planned.title)}: {progress.done}/{progress.total}, {in_words(progress)}"
         self._console.print(Text(words))
 
     def close(self) -> None:
@@ -88,7 +88,10 @@ class JsonLines:
 
     def progress(self, planned: PlannedJob, progress: Progress) -> None:
         if progress.fresh and progress.done != self._done:
-            write_line(self._stream, {"kind": "progress", "model": planned.job.model, **counts(progress)})
+            write_line(
+                self._stream,
+                {"kind": "progress", "suite": planned.job.suite, "model": planned.job.model, **counts(progress)},
+            )
         self._done = progress.done
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ from codeact.rollouts.episode import Driver, OpenEpisode, checks_of, first_messa
 from codeact.sandbox.asking import QUESTIONS
 from codeact.sandbox.base import Checkpoint, Sandbox, Session
 from codeact.sandbox.box.values import from_json
-from codeact.tasks import Task
+from codeact.tasks import Furnished, Task
 from codeact.tools import ToolSet
 from codeact.trajectory import compare
 from codeact.types import (
@@ -106,6 +106,8 @@ class Live:
         async with task.open(setup.space.name) as environment:
             tools = ToolSet(environment.tools)
             _check_same(cut.task, first_message(task, environment, setup.space.name, tools.specs))
+            before = self.opened.conversation.prepared
+            _check_same(before, environment.setup if isinstance(environment, Furnished) else "")
             await _call_again(tools, setup, cut)
             if setup.session is not None:
                 await _go_back(setup.session, self.marks[len(cut.steps)])
@@ -117,7 +119,8 @@ class Live:
                 seed=seed,
                 described={**setup.described, "seed": seed},
             )
-            yield replace(self.opened, environment=environment, conversation=Conversation(setup=again, messages=[]))
+            conversation = Conversation(setup=again, messages=[], prepared=before)
+            yield replace(self.opened, environment=environment, conversation=conversation)
 
 
 @asynccontextmanager

@@ -7,8 +7,8 @@ killed at any point loses no more than what was going on; what then lacks its re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,9 +61,10 @@ def repairs_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}.repaired.jsonl")
 
 
-def repairs_job(job: Job, tries: int) -> Job:
-    """The job of the repairs: that of the episodes, told apart by an option."""
-    return replace(job, options={**job.options, REPAIRS: tries})
+def repairs_job(job: Job, tries: int, temperature: float | None = None) -> Job:
+    """The job of the repairs: that of the episodes, told apart by an option. `temperature`: the tries' own."""
+    settings = job.settings if temperature is None else {**job.settings, "repair_temperature": temperature}
+    return replace(job, options={**job.options, REPAIRS: tries}, settings=settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ async def collect(
     *,
     repair: int = 0,
     repair_model: Model | Driver | None = None,
+    repair_temperature: float | None = None,
     at_once: int = 1,
     sandbox: Sandbox | None = None,
     spending: Spending | None = None,
@@ -93,7 +95,8 @@ async def collect(
 ) -> Collected:
     """`run_job`, and up to `repair` tries to repair each episode that fails; those are kept in `repairs_of(path)`.
 
-    `repair_model` plays the tries where it is another: the same one at a higher temperature, say.
+    `repair_model` plays the tries where it is another: the same one at another temperature, `repair_temperature`, which
+    is kept with them.
 
     Raises:
         UsageError: a file is of another job (`repair` is part of the job of the repairs), or not a results file.
@@ -106,7 +109,7 @@ async def collect(
         )
     async with AsyncExitStack() as stack:
         kept = stack.enter_context(begun(path, job))
-        repairs = stack.enter_context(begun(repairs_of(path), repairs_job(job, repair)))
+        repairs = stack.enter_context(begun(repairs_of(path), repairs_job(job, repair, repair_temperature)))
         if sandbox is None and "code" in job.actions:
             sandbox = await stack.enter_async_context(LocalSandbox(checkpoints="none"))
         place = sandbox or "local"
@@ -142,7 +145,7 @@ class _Collection:
             report=report,
             progress=self.progress,
         )
-        left = list(self._unrepaired())
+        left = list(unrepaired(self.job, self.kept.done, self.repairs.done))
         if episodes.stopped or not left:
             return Collected(episodes=episodes)
         progress = Progress(total=len(left), usage=self.progress.usage, started=self.progress.started)
@@ -160,32 +163,33 @@ class _Collection:
 
     async def _play(self, key: Key, task: Task) -> Rollout:
         """An episode, kept at once, and its repair while its session is still there."""
-        rollout: Rollout | None = None
         bookmarks = list[Bookmarks]()
-        try:
-            driver = _bookmarking(self.model, bookmarks)
-            async with open_episode(task, driver, actions=key.actions, sandbox=self.place, seed=key.seed) as opened:
-                bookmarks[0].session = opened.conversation.setup.session
-                rollout = judged_rollout(key, task, await opened.play())
-                self.kept.add(rollout)
-                if repairable(rollout):
-                    repaired = await self.repair.of(rollout, task, Live(opened=opened, marks=bookmarks[0].marks))
-                    self.repairs.add(repaired)
-                    self.progress.usage += repaired.spent
-        except (ModelError, SandboxError):
-            if rollout is None:
-                raise
-            # The episode is kept; its repair is left to the end, and to another try.
+        driver = _bookmarking(self.model, bookmarks)
+        async with open_episode(task, driver, actions=key.actions, sandbox=self.place, seed=key.seed) as opened:
+            bookmarks[0].session = opened.conversation.setup.session
+            rollout = judged_rollout(key, task, await opened.play())
+            self.kept.add(rollout)
+            if repairable(rollout):
+                await self._repair_now(rollout, task, Live(opened=opened, marks=bookmarks[0].marks))
         return rollout
+
+    async def _repair_now(self, rollout: Rollout, task: Task, live: Live) -> None:
+        """What the machinery spoils is left to the end: the episode is kept, and nothing of it is played again."""
+        with suppress(ModelError, SandboxError):
+            repaired = await self.repair.of(rollout, task, live)
+            self.repairs.add(repaired)
+            self.progress.usage += repaired.spent
 
     async def _repair_later(self, key: Key, task: Task) -> Rollout:
         return await self.repair.of(self.kept.done[key], task)
 
-    def _unrepaired(self) -> Iterator[tuple[Key, Task]]:
-        for key, task in self.job:
-            episode, repaired = self.kept.done.get(key), self.repairs.done.get(key)
-            if episode and repairable(episode) and (repaired is None or repaired.status == "broken"):
-                yield key, task
+
+def unrepaired(job: Job, episodes: Mapping[Key, Rollout], repairs: Mapping[Key, Rollout]) -> Iterator[tuple[Key, Task]]:
+    """The episodes that have failed, can be repaired, and have not been."""
+    for key, task in job:
+        episode, repaired = episodes.get(key), repairs.get(key)
+        if episode and repairable(episode) and (repaired is None or repaired.status == "broken"):
+            yield key, task
 
 
 def _bookmarking(model: Model | Driver, made: list[Bookmarks]) -> Driver:

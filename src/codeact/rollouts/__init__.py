@@ -6,13 +6,15 @@ from codeact.rollouts.episode import Episode, play_episode
 from codeact.rollouts.intervals import Interval, effective_size, share_interval, wilson
 from codeact.rollouts.job import Job, Key
 from codeact.rollouts.oracles import OracleRow, oracle, oracle_rows, oracle_table
-from codeact.rollouts.players import ORACLE, open_player
+from codeact.rollouts.players import EXPERT, EXPERTS, ORACLE, open_player
 from codeact.rollouts.pool import Finished, Spending, run_job
 from codeact.rollouts.progress import Progress
 from codeact.rollouts.results import Results, Rollout, known_results, outcomes_by_task, read_results
 from codeact.rollouts.source import TaskSource, subset
 
 __all__ = [
+    "EXPERT",
+    "EXPERTS",
     "ORACLE",
     "Episode",
     "Finished",

@@ -41,8 +41,8 @@ class OracleRow:
         return max(episode.result.turns for episode in self.episodes)
 
 
-def oracle(task: Task, space: ActionSpace, tools: Sequence[ToolSpec]) -> Model:
-    """The model of a task's oracle.
+def oracle(task: Task, space: ActionSpace, tools: Sequence[ToolSpec], *, name: str = "oracle") -> Model:
+    """The model of a task's oracle; `name` is what records call it.
 
     Raises:
         UsageError: the task has none for this format.
@@ -50,7 +50,7 @@ def oracle(task: Task, space: ActionSpace, tools: Sequence[ToolSpec]) -> Model:
     if space.name not in task.oracles:
         known = ", ".join(task.oracles) or "none"
         raise UsageError(f"the task {task.id!r} has no oracle for {space.name!r} actions; there are: {known}")
-    return OracleModel(oracle=task.oracles[space.name], space=space, tools=tools)
+    return OracleModel(oracle=task.oracles[space.name], space=space, tools=tools, name=name)
 
 
 async def oracle_rows(

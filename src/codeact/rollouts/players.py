@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from codeact.rollouts.oracles import oracle
 from codeact.tasks import Task
 from codeact.types import ToolSpec
 
-ORACLE = "oracle"
+ORACLE, EXPERT = "oracle", "expert"  # one and the same, by the names that comparing and collecting have for it
+EXPERTS = (ORACLE, EXPERT)
 
 
 @asynccontextmanager
 async def open_player(name: str, **options: Any) -> AsyncGenerator[Model | Driver]:
-    """What `run_job` takes: `oracle`, or a model by its name, with the options of `open_model`.
+    """What `run_job` takes: `oracle` (or `expert`), or a model by its name, with the options of `open_model`.
 
     A script is read from its start in each episode.
 
@@ -29,10 +31,10 @@ async def open_player(name: str, **options: Any) -> AsyncGenerator[Model | Drive
         UsageError: no such model, or one that cannot play many episodes; also as `open_model` does.
     """
     provider, _, rest = name.partition(":")
-    if provider in (ORACLE, "scripted") and options:
+    if provider in (*EXPERTS, "scripted") and options:
         raise UsageError(f"{name!r} takes no options, but was given {', '.join(options)}")
-    if name == ORACLE:
-        yield oracle
+    if name in EXPERTS:
+        yield oracle if name == ORACLE else partial(oracle, name=name)
     elif provider == "scripted":
         replies = read_script(Path(rest))
 
