@@ -11,7 +11,7 @@ import pytest
 
 from codeact.agent import Agent
 from codeact.errors import UsageError
-from codeact.instruct.collect import collect, repairs_of
+from codeact.instruct.collection import collect, repairs_of
 from codeact.instruct.repair import Repair, points_of
 from codeact.rollouts import Job, Key, Rollout, read_results
 from codeact.rollouts.pool import play_here

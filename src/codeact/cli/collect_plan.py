@@ -10,7 +10,7 @@ from codeact.cli.bench_plan import HOSTED, Jobs, PlannedJob, formats
 from codeact.cli.collect_options import CollectOptions
 from codeact.cli.named_values import named_values
 from codeact.errors import UsageError
-from codeact.instruct.collect import TEMPERATURE, check_sampling, repairs_job, repairs_of, unrepaired, with_expert
+from codeact.instruct.collection import TEMPERATURE, check_sampling, repairs_job, repairs_of, unrepaired, with_expert
 from codeact.rollouts import EXPERTS, known_results
 
 FOLDER = Path("codeact-runs", "instruct")

@@ -22,8 +22,8 @@ from codeact.cli.collect_plan import plan, repairs_left
 from codeact.cli.escape import harmless
 from codeact.cli.jsonlines import write_line
 from codeact.cli.options import option, spread
-from codeact.instruct.collect import collect as collect_job
-from codeact.instruct.collect import repairs_of
+from codeact.instruct.collection import collect as collect_job
+from codeact.instruct.collection import repairs_of
 from codeact.instruct.costs import Costs, costs_of
 from codeact.rollouts import EXPERTS, Finished, Results, Spending, open_player, read_results
 from codeact.rollouts.pool import Report

@@ -1,12 +1,15 @@
 """CodeActInstruct: from episodes to rows that a model is trained on (paper, section 3).
 
-`read_candidates` reads what was played, a `Selection` lets it through a pipeline of filters, `read_rows` reads what is
-left, and `export` writes a data set of it. Training meets this over files of rows, and not over code.
+`collect` plays the episodes, `read_candidates` reads what was played, a `Selection` lets it through a pipeline of filters,
+`read_rows` reads what is left, and `export` writes a data set of it. Training meets this over files of rows, and not over
+code.
 """
 
 from __future__ import annotations
 
 from codeact.instruct.candidate import Candidate, Turn
+from codeact.instruct.collection import Collected, collect, repairs_of, with_expert
+from codeact.instruct.costs import Cost, Costs, costs_of, worth_keeping
 from codeact.instruct.dataset import Export, Exported, export
 from codeact.instruct.filters import Filter
 from codeact.instruct.funnel import Funnel
@@ -17,6 +20,9 @@ from codeact.instruct.selection import Selection, select
 
 __all__ = [
     "Candidate",
+    "Collected",
+    "Cost",
+    "Costs",
     "Export",
     "Exported",
     "Filter",
@@ -26,10 +32,15 @@ __all__ = [
     "Selection",
     "Surroundings",
     "Turn",
+    "collect",
+    "costs_of",
     "export",
     "pipeline",
     "read_candidates",
     "read_rows",
+    "repairs_of",
     "select",
+    "with_expert",
+    "worth_keeping",
     "write_rows",
 ]

@@ -96,12 +96,13 @@ class Results:
         return [rollout for rollout in self.rollouts.values() if rollout.status == "broken"]
 
 
-def read_results(path: Path) -> Results:
+def read_results(path: str | Path) -> Results:
     """What a file holds. A last line that was cut off is left out: its episode will be run again.
 
     Raises:
         UsageError: no such file, or not a results file; names the line. One whose first line is not whole is none yet.
     """
+    path = Path(path)
     try:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:

@@ -56,9 +56,9 @@ def with_expert(tasks: Sequence[Task], actions: Sequence[str]) -> Sequence[Task]
     return found
 
 
-def repairs_of(path: Path) -> Path:
+def repairs_of(path: str | Path) -> Path:
     """Where the repairs of a job's results are."""
-    return path.with_name(f"{path.stem}.repaired.jsonl")
+    return Path(path).with_name(f"{Path(path).stem}.repaired.jsonl")
 
 
 def repairs_job(job: Job, tries: int, temperature: float | None = None) -> Job:

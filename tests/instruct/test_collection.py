@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from codeact.errors import ConnectionLostError, SandboxError, UsageError
-from codeact.instruct.collect import check_sampling, collect, repairs_job, repairs_of, with_expert
+from codeact.instruct.collection import check_sampling, collect, repairs_job, repairs_of, with_expert
 from codeact.instruct.costs import costs_of
 from codeact.models.local import open_local
 from codeact.models.store import Store
@@ -92,7 +92,7 @@ from pathlib import Path
 
 import anyio
 
-from codeact.instruct.collect import collect
+from codeact.instruct.collection import collect
 from codeact.rollouts import Job
 from codeact.sandbox.local import LocalSandbox
 
