@@ -25,7 +25,9 @@ with_real_data = pytest.mark.skipif(not REAL.is_dir(), reason=f"MINT's published
 
 
 async def test_an_episode_in_code_with_all_that_may_go_wrong(tmp_path: Path, warm_sandbox: LocalSandbox) -> None:
-    path = await played(tmp_path / "r.jsonl", MENDED, warm_sandbox, tasks=[task(repaired={"from": "x", "step": 2})])
+    spent = {"input_tokens": 9, "cached_tokens": 0, "output_tokens": 3, "cost": None}
+    repaired = {"from": "x", "step": 2, "tries": 1, "spent": spent}
+    path = await played(tmp_path / "r.jsonl", MENDED, warm_sandbox, tasks=[task(repaired=repaired)])
     (found,) = read_candidates(path)
     assert [turn.kind for turn in found.turns] == ["unreadable", "action", "action", "answer", "answer"]
     assert [turn.erred for turn in found.turns] == [False, True, False, False, False]
@@ -37,7 +39,7 @@ async def test_an_episode_in_code_with_all_that_may_go_wrong(tmp_path: Path, war
     assert (row.source, row.licence, row.model) == ("own sums", "own", "local:small")
     assert row.id.startswith("sums/plain/product/local:small/code/0/")
     assert row.origin["errors"] == "recorded"
-    assert row.origin["repaired"] == {"from": "x", "step": 2}
+    assert row.origin["repaired"] == repaired
     assert found.asked == "What is six times seven, product?"
     assert [row.messages[turn.message].content for turn in found.turns] == list(MENDED)
 

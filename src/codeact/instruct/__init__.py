@@ -1,8 +1,8 @@
 """CodeActInstruct: from episodes to rows that a model is trained on (paper, section 3).
 
-`collect` plays the episodes, `read_candidates` reads what was played, a `Selection` lets it through a pipeline of filters,
-`read_rows` reads what is left, and `export` writes a data set of it. Training meets this over files of rows, and not over
-code.
+`collect` plays the episodes, `read_candidates` reads what was played, a `Selection` lets it through a pipeline of
+filters, `read_rows` reads what is left, and `export` writes a data set of it. Training meets this over files of rows,
+and not over code.
 """
 
 from __future__ import annotations
