@@ -50,6 +50,11 @@ EXPECTED = {
         *["9 of 18 episodes, 9 solved (44% to 100%)", "tokens used of the 5,000 allowed"],
         "code: 1.00 turns on average\njson: 3.00 turns on average\ntext: 3.00 turns on average",
     ],
+    "16_select.py": [
+        "1 row\nturns: 1 dropped, because fewer than 3 turns",
+        "roots/root-12 3 own ['system', 'user', 'assistant', 'user', 'assistant', 'user', 'assistant']",
+        "dataset/train.jsonl dataset/README.md 1 row",
+    ],
     "17_collect.py": ["repaired: True | steps shared: 2 | forked", "kept: 1.0 | cheaper than an episode: True"],
     "10_network.py": ["listed: b'{", "403 example.com:443 is not allowed", "record: CONNECT example.com refused"],
 }

@@ -48,7 +48,7 @@ def test_the_papers_funnel_and_ours(codeact: Codeact) -> None:
     assert [row["origin"]["errors"] for row in rows] == ["recognised"] * 3
     assert rows[0]["messages"][0] == {"role": "system", "content": "You help."}
     report = json.loads((codeact.folder / "rows.funnel.json").read_text())
-    assert report["pipeline"]["clean_step"] == "word"
+    assert (report["pipeline"]["clean_step"], report["context_only"]) == ("word", [])
 
     ours = codeact("instruct", "select", "mistral.max5.jsonl.xz", "-o", "ours.jsonl", "--filter", "turns=2")
     assert ours.returncode == 1, "nothing is left, as mint is on the bench"

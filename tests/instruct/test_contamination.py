@@ -50,13 +50,17 @@ def test_what_many_tasks_have_in_common_hits_nothing() -> None:
 
 
 def test_the_share_and_the_words_compared() -> None:
-    half = " ".join(LONG.split()[:13])
-    assert index(LONG).find(half + " and what else is there?") is None
+    half = " ".join(LONG.split()[:13]) + " Write a poem on bread that a child can learn by heart in a week."
+    assert index(LONG).find(half) is None
     sharper = Index(n=4, share=0.4)
     sharper.add([BenchText("bench", "task", LONG)])
-    found = sharper.find(half + " and what else is there?")
+    found = sharper.find(half)
     assert found is not None
     assert 0.4 <= found[2] < 1
+    phrase = "How many loaves are sold in two days, then?"
+    assert index(LONG).find(phrase) is None, "one phrase in common is no task in common"
+    whole = index(f"{LONG} Assert that it is 42. Write a function with this signature and these tests in mind.")
+    assert whole.find(LONG) is not None, "a bench task may hold a row's, too"
     assert index("Three words only").find("three words only") is not None
     assert index("Three words only").find("three words only are said here") is None
 

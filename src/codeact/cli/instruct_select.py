@@ -50,8 +50,13 @@ class SelectOptions:
         option(metavar="NAME=VALUE", help="Add a filter, or give one another value; NAME=off drops it; repeatable."),
     ] = field(default_factory=list[str])
     context_only: Annotated[
-        str, option(metavar="FAULT,…", help=f"Turns that are read and not learned: {', '.join(FAULTS)}, or none.")
-    ] = ",".join(CONTEXT)
+        str | None,
+        option(
+            metavar="FAULT,…",
+            help=f"Turns that are read and not learned: {', '.join(FAULTS)}, or none. "
+            f"Default: {','.join(CONTEXT)}; with the paper's filters none.",
+        ),
+    ] = None
     tokenizer: Annotated[
         str, option(metavar="FILE", help="Count tokens with the tokenizer of this GGUF file; default: an estimate.")
     ] = ESTIMATE
@@ -63,9 +68,9 @@ class SelectOptions:
         _bench(metavar="FILE[:FIELD]", help="Compare with the tasks of this set of JSON lines too; repeatable."),
     ] = field(default_factory=list[str])
     ngram: Annotated[int, _bench(metavar="N", help="Words that are compared at a time.")] = N
-    overlap: Annotated[float, _bench(metavar="SHARE", help="Of a bench task's n-grams, that a row may not reach.")] = (
-        SHARE
-    )
+    overlap: Annotated[
+        float, _bench(metavar="SHARE", help="Of the n-grams of the shorter text, that may not be shared.")
+    ] = SHARE
 
 
 @spread(SelectOptions)
@@ -88,7 +93,7 @@ def select(
             files=files,
             pipeline=chosen,
             around=around,
-            context=_faults(options.context_only),
+            context=_faults(options),
             on_problem=lambda problem: notices.print(Text(harmless(f"note: {problem}"), style="yellow")),
             report=reading.report,
         )
@@ -126,7 +131,10 @@ def _suite_and_data(text: str) -> tuple[str, Path | None]:
     return name, Path(data) if data else None
 
 
-def _faults(text: str) -> Sequence[Fault]:
+def _faults(options: SelectOptions) -> Sequence[Fault]:
+    if options.context_only is None:
+        return () if options.filters == "paper" else CONTEXT
+    text = options.context_only
     names = [] if text in ("", "none") else [name.strip() for name in text.split(",")]
     if unknown := [name for name in names if name not in FAULTS]:
         known = "; ".join(f"{name}: {words}" for name, words in FAULTS.items())

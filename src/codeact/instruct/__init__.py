@@ -7,8 +7,10 @@ and not over code.
 
 from __future__ import annotations
 
+from codeact.instruct.bench_texts import texts_of_file, texts_of_suite
 from codeact.instruct.candidate import Candidate, Turn
 from codeact.instruct.collection import Collected, collect, repairs_of, with_expert
+from codeact.instruct.contamination import Index
 from codeact.instruct.costs import Cost, Costs, costs_of, worth_keeping
 from codeact.instruct.dataset import Export, Exported, export
 from codeact.instruct.filters import Filter
@@ -27,6 +29,7 @@ __all__ = [
     "Exported",
     "Filter",
     "Funnel",
+    "Index",
     "Row",
     "RowMessage",
     "Selection",
@@ -40,6 +43,8 @@ __all__ = [
     "read_rows",
     "repairs_of",
     "select",
+    "texts_of_file",
+    "texts_of_suite",
     "with_expert",
     "worth_keeping",
     "write_rows",

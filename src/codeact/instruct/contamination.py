@@ -1,9 +1,9 @@
 """Decontamination: no row may hold a task that models are measured on.
 
 A row is hit in one of three ways, tried in this order: its task's words are a bench task's (`exact`); they share at
-least `share` of a bench task's n-grams (`n-grams`); or it was played on a suite of the bench, whatever its words are
-(`suite`). Compared are prompts, in words without case and punctuation. An n-gram that many tasks of a bench have in
-common, as "solution output format an integer" is, says nothing of any of them and does not count.
+least `share` of the n-grams of the shorter of both (`n-grams`); or it was played on a suite of the bench, whatever its
+words are (`suite`). Compared are prompts, in words without case and punctuation. An n-gram that many tasks of a bench
+have in common, as "solution output format an integer" is, says nothing of any of them and does not count.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from codeact.instruct.bench_texts import BenchText
 from codeact.instruct.candidate import Candidate
 
 N = 8  # words
-SHARE = 0.5  # of a bench task's n-grams
+SHARE = 0.5  # of the n-grams of the shorter text
+LEAST = 3  # n-grams, where both have as many: one phrase in common is no task in common
 COMMON = 10  # tasks of a bench, and a twentieth of it: what more of them have in common is its form and not its content
 _WORD = re.compile(r"\w+")
 
@@ -71,8 +72,14 @@ class Index:
         words = words_of(asked)
         if (same := self._exact.get(" ".join(words))) is not None:
             return same, "exact", 1.0
-        counts = Counter(place for gram in set(grams_of(words, self.n)) for place in self._grams.get(gram, ()))
-        shares = [(count / self._known[place].grams, -place) for place, count in counts.items()]
+        grams = set(grams_of(words, self.n))
+        counts = Counter(place for gram in grams for place in self._grams.get(gram, ()))
+        least = min(LEAST, len(grams))
+        shares = [
+            (count / min(self._known[place].grams, len(grams)), -place)
+            for place, count in counts.items()
+            if count >= min(least, self._known[place].grams)
+        ]
         best, place = max(shares, default=(0.0, 0))
         return (self._known[-place].text, "n-grams", best) if best >= self.share and shares else None
 
@@ -97,7 +104,7 @@ class Decontaminate:
 
     @property
     def reason(self) -> str:
-        return f"a task of the bench ({self.index.n}-grams, {self.index.share:.0%} of a task's, or its suite)"
+        return f"a task of the bench ({self.index.n}-grams, {self.index.share:.0%} of the shorter, or its suite)"
 
     def __call__(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
         for candidate in candidates:
