@@ -48,10 +48,11 @@ async def main() -> None:
         job = Job(suite="meters", profile="own", model="student", tasks=[TASK], actions=["code"])
         await collect(job, path, Student(), repair=2)
         [failed], [repaired] = read_results(path).judged, read_results(repairs_of(path)).judged
-        print("failed:", failed.verdict.reason)
-        print("repaired:", repaired.correct, "| steps shared:", repaired.repair["step"], "|", repaired.repair["state"])
+        about = repaired.labels["repaired"]
+        print("solved:", failed.correct, "| repaired:", repaired.correct)
+        print("steps shared:", about["step"], "|", about["state"], "| tokens spent:", repaired.spent.tokens)
         costs = costs_of(read_results(path), read_results(repairs_of(path)))
-        print("kept:", costs.all.kept, "| cheaper than an episode:", costs.repairs.tokens < costs.episodes.tokens)
+        print("kept:", costs.all.kept, "| tokens in all:", costs.all.tokens)
 
 
 anyio.run(main)

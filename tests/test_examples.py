@@ -55,7 +55,7 @@ EXPECTED = {
         "roots/root-12 3 own ['system', 'user', 'assistant', 'user', 'assistant', 'user', 'assistant']",
         "dataset/train.jsonl dataset/README.md 1 row",
     ],
-    "17_collect.py": ["repaired: True | steps shared: 2 | forked", "kept: 1.0 | cheaper than an episode: True"],
+    "17_collect.py": ["solved: False | repaired: True", "steps shared: 2 | forked | tokens spent:", "kept: 1.0 |"],
     "10_network.py": ["listed: b'{", "403 example.com:443 is not allowed", "record: CONNECT example.com refused"],
 }
 REAL_MODEL = {"01_first_agent.py"}

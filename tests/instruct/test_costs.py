@@ -31,7 +31,7 @@ def episode(task: str, seed: int, *, correct: bool, tokens: int, seconds: float,
     steps = tuple(
         Step(
             number=number,
-            completion=Completion(text=""),
+            completion=Completion(text="said"),
             reply=Reply(action=CodeAction("")),
             result=None if turn == "." else ExecResult(error=ERROR if turn == "x" else None),
             observation=None if turn == "." else Observation(text=""),

@@ -8,27 +8,40 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from statistics import fmean
 
+from codeact.instruct import filters
+from codeact.instruct.candidate import About, of_trajectory
 from codeact.rollouts import Key, Results, Rollout
-from codeact.types import ExecResult, Step, ToolResults
 
 Keep = Callable[[Rollout], bool]
 _AMOUNTS = ("input_tokens", "cached_tokens", "output_tokens", "seconds", "cost")
 
 
+_RULES = (filters.success(), filters.turns(), filters.readable(), filters.clean_step())
+
+
 def worth_keeping(rollout: Rollout) -> bool:
-    """The paper's rules in short: a success in more than two turns, with a step before the last that ran cleanly."""
-    steps = rollout.trajectory.steps if rollout.trajectory else ()
-    return rollout.correct and len(steps) > 2 and any(_ran_cleanly(step) for step in steps[:-1])
+    """Those of the paper's rules that look at one episode: a success in more than two turns, with an action before the
+    last that ran cleanly. What else a selection drops (duplicates, licences) is not known before all are collected.
+    """
+    if rollout.trajectory is None:
+        return False
+    left = iter([of_trajectory(rollout.trajectory, _about(rollout))])
+    for rule in _RULES:
+        left = rule(left)
+    return next(left, None) is not None
 
 
-def _ran_cleanly(step: Step) -> bool:
-    match step.result:
-        case ExecResult(error=error, answer=answer):
-            return error is None and answer is None
-        case ToolResults(records):
-            return all(record.error is None for record in records)
-        case None:
-            return False
+def _about(rollout: Rollout) -> About:
+    return About(
+        id=str(rollout.key),
+        success=rollout.correct,
+        domain="",
+        task=rollout.key.task,
+        source="",
+        licence="",
+        model="",
+        origin={},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
