@@ -114,7 +114,7 @@ def print_plan(plan: Planned, console: Console) -> None:
     console.print(_table(plan))
     for name, counts in plan.counts.items():
         if counts.cut + counts.dropped:
-            console.print(Text(f"{name}: {_shortened(counts)}", style="yellow"))
+            console.print(Text(f"{name}, rows above --length: {_shortened(counts)}", style="yellow"))
     share = 100 * plan.weights / plan.all_weights
     trained = f"{plan.weights:,} of {plan.all_weights:,} weights are trained ({share:.2g} %), on {plan.device}"
     console.print(Text(harmless(f"{plan.base}: {trained}")))
@@ -143,10 +143,10 @@ def _table(plan: Planned) -> Table:
 
 
 def _shortened(counts: Counts) -> str:
-    parts = [f"{counts.cut:,} rows above --length lose {counts.turns_cut:,} turns at their end"] if counts.cut else []
+    parts = [f"{counts.cut:,} lost their last turns ({counts.turns_cut:,} in all)"] if counts.cut else []
     if counts.dropped:
-        parts.append(f"{counts.dropped:,} rows above --length are dropped")
-    return "; ".join(parts)
+        parts.append(f"{counts.dropped:,} dropped")
+    return ", ".join(parts)
 
 
 def _saved(progress: Saved) -> dict[str, object]:

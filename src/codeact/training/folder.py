@@ -15,7 +15,11 @@ from typing import Any, cast
 from codeact.errors import SetupError, UsageError
 
 _WHOLE = "whole"
-_FREE = {"save_every", "at_once", "checkpointing"}  # what may be another when a training goes on: no result hangs on it
+_FREE = {
+    "save_every",
+    "at_once",
+    "checkpointing",
+}  # may change when a training goes on: the same result, but for rounding
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Settings:
     clip: float = 1.0  # most a gradient's norm may be
     length: int = 4096  # tokens of a pack, and of a sequence at most
     batch: int | None = None  # packs of a step, on all devices together; None: 32 for all weights, 8 for an adapter
-    at_once: int = 1  # packs computed side by side on one device; no influence on the result
+    at_once: int = 1  # packs computed side by side on one device; the result is the same but for rounding
     pack: bool = True  # several sequences in one row, each seeing only itself
     too_long: TooLong = "cut"  # what happens to rows above the length: drop their last turns, or the row
     general_share: float = 0.2  # of all tokens, where general conversations are mixed in
