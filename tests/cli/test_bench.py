@@ -17,6 +17,7 @@ from codeact.cli.bench_plan import plan
 from codeact.errors import UsageError
 from codeact.models.store import Store
 
+from ..models.fake_weights import adapter  # noqa: TID252  # tests are no package that has a name
 from .command import Codeact
 
 RESULTS = "codeact-runs/bench/m3gen-plain/m3gen-plain"
@@ -195,6 +196,19 @@ def test_settings_are_in_the_header_and_keys_are_not(monkeypatch: pytest.MonkeyP
     assert oracle.job.settings == {"reply_tokens": 64, "sandbox": "docker"}
     assert (hosted.at_once, local.model_options["parallel"], list(oracle.job.seeds)) == (3, 3, [0])
     assert "secret" not in repr(hosted) + json.dumps(hosted.job.header())
+
+
+def test_results_of_two_adapters_are_never_mixed(tmp_path: Path) -> None:
+    """Also when both lie at the same path, one after the other."""
+    path = tmp_path / "lora.gguf"
+    for options in ({"model": [f"local:b+{path}"]}, {"model": ["local:b"], "model_option": [f"adapter={path}"]}):
+        settings: list[Any] = []
+        for seed in ("1", "2"):
+            path.write_bytes(adapter({"general.type": "adapter", "adapter.type": "lora", "codeact.seed": seed}))
+            [planned] = plan("m3gen", BenchOptions(**options, out=tmp_path))
+            settings.append(planned.job.settings["adapter"])
+        assert len(set(settings)) == 2
+        assert str(path) not in settings
 
 
 def test_the_papers_models_are_those_that_can_still_be_had(codeact: Codeact) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -27,6 +28,13 @@ def gguf(tensor_bytes: int = 3 * PIECE, context: int = 128) -> bytes:
     tensor = _text("w") + struct.pack("<IQIQ", 1, tensor_bytes // 4, F32, 0)
     header = b"GGUF" + struct.pack("<IQQ", 3, 1, len(pairs)) + b"".join(pairs) + tensor
     return header.ljust(-(-len(header) // 32) * 32, b"\0") + random.Random(1).randbytes(tensor_bytes)
+
+
+def adapter(values: Mapping[str, str]) -> bytes:
+    """A LoRA adapter without any tensor, which says this of itself."""
+    pairs = [_text(key) + struct.pack("<I", 8) + _text(value) for key, value in values.items()]
+    header = b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(pairs)
+    return header.ljust(-(-len(header) // 32) * 32, b"\0")
 
 
 def _text(text: str) -> bytes:

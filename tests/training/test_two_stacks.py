@@ -73,8 +73,7 @@ async def test_the_adapted_model_is_the_same_on_both_stacks(base: Base, base_fil
         places = range(10, len(tokens), 2)
         with_adapter = await compare(adapted, llama, tokens, places)
         with_base = await compare(plain, llama, tokens, places)
-        print(with_adapter, with_base)
-        assert opened.name == f"local:{base_file}+adapter@{fingerprint(adapter)[:12]}"
+        assert opened.name == f"local:{base_file}+{tmp_path.name}@{fingerprint(adapter)[:12]}"
     assert with_adapter.same_top >= 0.9
     assert with_adapter.of_top < 0.1
     assert with_adapter.of_all < 0.3

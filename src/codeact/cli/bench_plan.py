@@ -17,6 +17,7 @@ from codeact.cli.bench_options import BenchOptions, JobOptions
 from codeact.cli.named_values import named_values
 from codeact.errors import UsageError
 from codeact.models import Prices, options_from_env
+from codeact.models.store import Store, adapter_of, default_root
 from codeact.rollouts import EXPERTS, Job, Key, Rollout, TaskSource, known_results, subset
 from codeact.tasks import Task, suite
 from codeact.types import JSON
@@ -101,7 +102,7 @@ class Jobs:
                 actions=formats(self.actions),
                 seeds=range(1 if model in EXPERTS else self.seeds),  # an oracle has no chance in it
                 options={**shown, **_share(tasks, everything, options)},
-                settings=_settings(given, options),
+                settings=_settings(model, given, options),
             )
             path = self.folder / f"{as_name(f'{found.name}-{profile}-{model}')}.jsonl"
             if any(path == other.path for other in planned):
@@ -192,9 +193,13 @@ def _model_options(model: str, options: JobOptions, prices: Mapping[str, Prices]
     return given | named_values("--model-option", options.model_option, "context=4096")
 
 
-def _settings(model_options: Mapping[str, Any], options: JobOptions) -> dict[str, JSON]:
-    """What the job's header says of how it was run, so that results of different settings are never mixed."""
+def _settings(model: str, model_options: Mapping[str, Any], options: JobOptions) -> dict[str, JSON]:
+    """What the job's header says of how it was run, so that results of different settings are never mixed. An adapter
+    is named by its hash: another one may lie at its path tomorrow.
+    """
     settings = {name: value for name, value in model_options.items() if name not in _NO_SETTING}
+    if adapter := adapter_of(Store(default_root(os.environ)), model, model_options):
+        settings["adapter"] = adapter.sha256
     if options.reply_tokens is not None:
         settings["reply_tokens"] = options.reply_tokens
     if options.sandbox != "local":

@@ -21,6 +21,7 @@ from codeact.cli import app, config, consoles, describe, exits
 from codeact.cli import attack as attacking
 from codeact.cli.jsonlines import write_line
 from codeact.cli.options import option
+from codeact.cli.pulling import LOCAL
 from codeact.errors import CodeActError
 from codeact.models.environment import EMBEDDED, VARIABLES, choose_default
 from codeact.models.store import Store, default_root
@@ -145,7 +146,7 @@ def _models() -> Iterator[Finding]:
         part="models", name="store", state="good", detail=f"{store.root}, {describe.size(free)} free on its disk"
     )
     for name, weights in store.known.items():
-        needed = default.spec == EMBEDDED == f"local:{name}"
+        needed = default.spec == EMBEDDED and store.resolve(EMBEDDED.removeprefix(LOCAL)).base == name
         if name in here:
             yield Finding(part="models", name=name, state="good", detail=f"here, {describe.size(here[name])}")
         elif needed and free < weights.size:

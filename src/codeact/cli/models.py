@@ -32,6 +32,9 @@ def list_models() -> int:
     for heading in ("name", "here", "size", "licence", "description"):
         table.add_column(heading, no_wrap=heading != "description")
     here = {entry.name: entry for entry in store.list()}
+    for name, model in store.adapted().items():
+        base = "yes" if model.base.name in here else "no"
+        table.add_row(name, base, describe.size(model.adapter.size), model.licence, model.description)
     for name in dict.fromkeys([*store.known, *here]):
         weights = store.known.get(name)
         size = here[name].size if name in here else weights.size if weights else 0

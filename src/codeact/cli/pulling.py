@@ -32,7 +32,7 @@ async def ensure_weights(store: Store, spec: str, console: Console) -> None:
     Raises:
         WeightsError: they cannot be had.
     """
-    name = spec.removeprefix(LOCAL)
+    name = store.resolve(spec.removeprefix(LOCAL)).base
     here = {entry.name for entry in store.list()}
     if spec.startswith(LOCAL) and name in store.known and name not in here:
         await pull(store, name, console)
@@ -40,6 +40,7 @@ async def ensure_weights(store: Store, spec: str, console: Console) -> None:
 
 async def pull(store: Store, name: str, console: Console, source: SourceKind | None = None) -> Path:
     """`Store.pull`, watched."""
+    name = store.resolve(name).base
     weights = store.known.get(name)
     if weights is not None:
         words = f"fetching {name}, once: {describe.size(weights.size)} into {store.root} (licence {weights.licence})"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from codeact.errors import WeightsError
-from codeact.models.fingerprint import fingerprint
 from codeact.models.gguf import read_gguf, read_header
 
+FILE: Final = "adapter.gguf"  # as a training calls it; then the folder says which it is
 OWN: Final = "codeact."  # before the keys that no format knows but ours
 BASE_SHA256: Final = f"{OWN}base_sha256"
 BASE_NAME: Final = f"{OWN}base_name"
@@ -30,18 +31,22 @@ class AdapterInfo:
 
     @property
     def label(self) -> str:
-        """Names it in records: a path says little, since what lies there changes."""
-        return f"{self.path.stem}@{self.sha256[:12]}"
+        """Names it in records: for people by its file or folder, and by its hash, because what lies there changes."""
+        name = self.path.absolute().parent.name if self.path.name == FILE else self.path.stem
+        return f"{name}@{self.sha256[:12]}"
 
-    def check_base(self, base: Path) -> None:
-        """Raises:
-        WeightsError: it was made for another file than `base`.
+    def check_base(self, base: Path, sha256: str) -> None:
+        """Compare it with the file it is to be added to, whose hash the caller knows. Where its writer did not say for
+        which file it is (other people's tools do not), its architecture has to do.
+
+        Raises:
+            WeightsError: it was made for another file than `base`.
         """
-        theirs, ours = read_gguf(base).architecture, fingerprint(base) if self.base_sha256 else ""
-        if self.base_sha256 != ours:
+        theirs = read_gguf(base).architecture
+        if self.base_sha256 not in ("", sha256):
             raise WeightsError(
                 f"the adapter {str(self.path)!r} was trained on {self.base_name or 'a file'} (sha256 "
-                f"{self.base_sha256[:12]}…), and {base.name} is another ({ours[:12]}…); remedy: use it with its own "
+                f"{self.base_sha256[:12]}…), and {base.name} is another ({sha256[:12]}…); remedy: use it with its own "
                 f"base, or train one on this file (codeact train)"
             )
         if self.architecture != theirs:
@@ -67,7 +72,7 @@ def read_adapter(path: Path) -> AdapterInfo:
     own = {key.removeprefix(OWN): str(value) for key, value in header.values.items() if key.startswith(OWN)}
     return AdapterInfo(
         path=path,
-        sha256=fingerprint(path),
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         architecture=header.info.architecture,
         base_sha256=own.pop("base_sha256", ""),
         base_name=own.pop("base_name", ""),

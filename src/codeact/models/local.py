@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from codeact.models.adapter import read_adapter
 from codeact.models.base import Model
 from codeact.models.cores import physical_cores
 from codeact.models.endpoint import EndpointOptions, Vendor, endpoint
+from codeact.models.fingerprint import fingerprint
 from codeact.models.gguf import read_gguf
 from codeact.models.llama_process import LlamaProcess, run_llama
 from codeact.models.llama_server import LlamaSettings
@@ -58,7 +59,7 @@ async def open_local(
     progress: Report = unheard,
     **options: Any,
 ) -> AsyncGenerator[Model]:
-    """Open weights of the store by their name, or a GGUF file by its path.
+    """Open weights of the store by their name, or a GGUF file by its path; with `+PATH` behind it, and a LoRA adapter.
 
     `store` is where the weights are; without it, the one below the folder `home`, or the user's own. `pull` fetches
     known weights that are not there, which can take minutes: `progress` tells how far it is. The other options are the
@@ -72,8 +73,13 @@ async def open_local(
     read = _read_options(options)
     if find_spec("xllamacpp") is None:
         raise MissingExtraError("local", f"the embedded model {name!r}")
-    path = await _find(name, store or Store(default_root({"CODEACT_HOME": str(home)} if home else {})), pull, progress)
-    settings = await to_thread.run_sync(_settings, name, path, read)
+    store = store or Store(default_root({"CODEACT_HOME": str(home)} if home else {}))
+    named = store.resolve(name)
+    if named.adapter is not None and read.adapter is not None:
+        raise UsageError(f"{name!r} has an adapter already, so it cannot take {str(read.adapter)!r} as well")
+    path = await _find(named.base, store, pull, progress)
+    read = replace(read, adapter=named.adapter or read.adapter)
+    settings = await to_thread.run_sync(_settings, named.base, path, read)
 
     def run() -> AbstractAsyncContextManager[_Running]:
         return _run(settings, read)
@@ -196,7 +202,7 @@ def _settings(name: str, path: Path, options: LocalOptions) -> LlamaSettings:
         raise UsageError(f"{name} was trained to read {trained:,} tokens, so its context cannot be {context:,}")
     adapter = None if options.adapter is None else read_adapter(Path(options.adapter).expanduser())
     if adapter is not None:
-        adapter.check_base(path)
+        adapter.check_base(path, fingerprint(path))
     return LlamaSettings(
         path=str(path.absolute()),
         alias=f"{name}+{adapter.label}" if adapter else name,

@@ -77,7 +77,7 @@ def read_gguf_adapter(path: str | Path, *, base: str | Path) -> dict[str, torch.
         WeightsError: not an adapter, or of another base.
     """
     path, base = Path(path), Path(base).expanduser()
-    read_adapter(path).check_base(base)
+    read_adapter(path).check_base(base, fingerprint(base))
     header = read_header(base)
     anatomy = read_anatomy(header, base)
     parameters = {anatomy.tensor(name): name for name in parameter_shapes(anatomy, read_config(header, base))}

