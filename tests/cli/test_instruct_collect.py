@@ -105,8 +105,6 @@ def test_a_student_repairs_itself_and_the_costs_are_told(codeact: Codeact) -> No
     shown = codeact("view", str(repairs), "--task", "square-1", "--seed", "1")
     assert shown.returncode == 0, shown.stderr
     assert "NameError" in shown.stdout
-    report = codeact("report", str(path), str(repairs), "--out", "report")
-    assert report.returncode == 0, report.stderr
 
 
 def test_experts_of_several_environments(codeact: Codeact) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from codeact.bench.sections import sections_of
 from codeact.errors import ConnectionLostError, SandboxError, UsageError
 from codeact.instruct.collection import check_sampling, collect, repairs_job, repairs_of, with_expert
 from codeact.instruct.costs import costs_of
@@ -60,6 +61,7 @@ async def test_repairs_are_a_results_file_that_everything_reads(tmp_path: Path, 
     assert repaired.correct
     assert repairs.job["options"] == {"repair": 2}
     assert len(load_trajectories(repairs_of(path))) == 1
+    assert [section.options for section in sections_of([episodes, repairs])] == [{}, {"repair": 2}]
     # The budget and the progress know what repairs have used.
     assert seen[-1][1] == costs_of(episodes, repairs).all.output_tokens
     before = path.read_bytes(), repairs_of(path).read_bytes(), len(player.seeds)
