@@ -117,7 +117,7 @@ def _of_job(rollout: Rollout, trajectory: Trajectory, job: Mapping[str, JSON], p
     return About(
         id="/".join((suite, profile, key.task, model, key.actions, str(key.seed), trajectory.id[:8])),
         success=rollout.correct,
-        domain=str(labels.get("domain", suite)),
+        domain=suite,  # what the paper's table calls a domain; the suite's own ones are finer
         task=f"{suite}/{key.task}",
         source=str(labels.get("source", suite)),
         licence=str(labels.get("licence", "")),
@@ -126,6 +126,7 @@ def _of_job(rollout: Rollout, trajectory: Trajectory, job: Mapping[str, JSON], p
             "file": path.name,
             "suite": suite,
             "profile": profile,
+            "domain": labels.get("domain", ""),
             "actions": key.actions,
             "seed": key.seed,
             "trajectory": trajectory.id,
