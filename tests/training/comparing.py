@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,13 +26,17 @@ def log_probabilities(model: PreTrainedModel, tokens: Sequence[int]) -> torch.Te
         return model(torch.tensor([tokens])).logits[0].log_softmax(-1)
 
 
-async def compare(expected: torch.Tensor, llama: Llama, tokens: Sequence[int], places: range) -> Agreement:
+async def served(llama: Llama, tokens: Sequence[int], places: range) -> dict[int, dict[int, float]]:
+    """llama.cpp's likeliest next tokens after each of the places."""
+    return {place: await llama.next_tokens(tokens[: place + 1], TOP) for place in places}
+
+
+def agreement(expected: torch.Tensor, found: Mapping[int, Mapping[int, float]]) -> Agreement:
     same, of_top, of_all = 0, 0.0, 0.0
-    for place in places:
-        found = await llama.next_tokens(tokens[: place + 1], TOP)
+    for place, likeliest in found.items():
         ours = expected[place]
-        top = max(found, key=found.__getitem__)
+        top = max(likeliest, key=likeliest.__getitem__)
         same += int(top == int(ours.argmax()))
-        of_top += abs(found[top] - float(ours[top]))
-        of_all += sum(abs(value - float(ours[token])) for token, value in found.items()) / len(found)
-    return Agreement(same / len(places), of_top / len(places), of_all / len(places))
+        of_top += abs(likeliest[top] - float(ours[top]))
+        of_all += sum(abs(value - float(ours[token])) for token, value in likeliest.items()) / len(likeliest)
+    return Agreement(same / len(found), of_top / len(found), of_all / len(found))

