@@ -20,6 +20,7 @@ from codeact.models.weights import KNOWN
 from codeact.training.architectures import read_config
 from codeact.training.base_model import load_base
 from codeact.training.base_tokenizer import ARRAYS, read_tokenizer
+from codeact.training.bases import find_base
 
 from .comparing import agreement, log_probabilities, served
 from .llama_cpp import Llama
@@ -119,6 +120,12 @@ def test_other_files_are_refused_and_why(base_file: Path, tmp_path: Path) -> Non
     (tmp_path / "page.gguf").write_text("<html>")
     with pytest.raises(WeightsError, match="is not a GGUF file"):
         load_base(tmp_path / "page.gguf")
+
+
+@pytest.mark.parametrize("given", ["local:smollm2-135m+lora.gguf", "x.gguf+out/lora.gguf"])
+def test_what_has_an_adapter_is_no_base(given: str) -> None:
+    with pytest.raises(UsageError, match=r"an adapter is trained on weights alone; give '(smollm2-135m|x.gguf)'"):
+        find_base(given)
 
 
 def test_a_tensor_too_many_is_another_model(base_file: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from codeact.errors import UsageError
 from codeact.models.fingerprint import fingerprint
 from codeact.models.store import Store, default_root
 
@@ -25,10 +26,14 @@ def find_base(base: str | Path, home: str | Path | None = None) -> Base:
 
     Raises:
         WeightsError: it is not here, or cannot be read.
+        UsageError: it is a model with an adapter already.
     """
     given = str(base)
+    store = Store(default_root({"CODEACT_HOME": str(home)} if home else {}))
+    named = store.resolve(given.removeprefix(LOCAL))
+    if named.adapter is not None:
+        raise UsageError(f"{given!r} has an adapter, and an adapter is trained on weights alone; give {named.base!r}")
     if given.startswith(LOCAL) and not given.endswith(".gguf"):
-        store = Store(default_root({"CODEACT_HOME": str(home)} if home else {}))
         path = store.path(given.removeprefix(LOCAL))
     else:
         path = Path(given.removeprefix(LOCAL)).expanduser()
