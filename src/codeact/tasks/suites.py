@@ -26,6 +26,7 @@ _BUILT_IN = {
     "math": "codeact.tasks.math.suite:SUITE",
     "programming": "codeact.tasks.programming.suite:SUITE",
     "tables": "codeact.tasks.tables.suite:SUITE",
+    "household": "codeact.tasks.household.suite:SUITE",
 }
 
 

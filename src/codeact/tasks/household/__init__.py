@@ -1,0 +1,1 @@
+"""Robot planning: small tasks in a household, by eleven functions."""
