@@ -69,7 +69,7 @@ class TrainOptions:
     checkpointing: Annotated[bool, _machine("--checkpointing", help="Less memory, more time.")] = False
     precision: Annotated[
         Precision | None,
-        _machine(metavar="auto|float32|bfloat16", help="Default: bfloat16 where a GPU has it, else float32."),
+        _machine(metavar="auto|float32|bfloat16", help="Default: bfloat16 where the machine has it."),
     ] = None
     save_every: Annotated[
         int | None, _machine(metavar="STEPS", min=1, help="A checkpoint; default: 20 times, with --full once an epoch.")

@@ -34,7 +34,7 @@ class Settings:
     seed: int = 0
     save_every: int | None = None  # steps; None: twenty times in a training, for all weights once an epoch
     checkpointing: bool = False  # compute activations twice and keep few: slower, and far less memory
-    precision: Precision = "auto"  # bfloat16 where a GPU has it, else float32
+    precision: Precision = "auto"  # bfloat16 where the GPU or the processor has it, else float32
     template: str | None = None  # a chat template (text), in place of the base's own
 
     def __post_init__(self) -> None:

@@ -150,9 +150,12 @@ def arguments(settings: Settings, folder: Path, *, steps: int, validation: bool)
 
 
 def in_bfloat16(settings: Settings) -> bool:
-    if settings.precision == "auto":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    return settings.precision == "bfloat16"
+    if settings.precision != "auto":
+        return settings.precision == "bfloat16"
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    can = torch.cpu.get_capabilities()  # without these a processor computes bfloat16 more slowly than float32
+    return any(can.get(name) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _rounds(settings: Settings, devices: int) -> int:
