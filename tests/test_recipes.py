@@ -1,0 +1,40 @@
+"""The recipes, in their smallest form: real episodes, a real training, a real model with its adapter."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codeact.models.store import Store
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+@pytest.mark.model
+@pytest.mark.timeout(600)
+def test_the_smallest_recipe_goes_the_whole_road(tmp_path: Path, smollm2: str, weights_store: Store) -> None:
+    env = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "CODEACT_HOME": str(weights_store.root.parent),
+        "MODEL": smollm2,
+        "ENVS": "tables",
+        "TASKS": "3",
+        "EPOCHS": "1",
+        "LENGTH": "1024",
+        "HELD_OUT": "1",
+        "OUT": "out",
+    }
+    done = subprocess.run([RECIPES / "smallest.sh"], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "out/rows.jsonl").read_text().splitlines()]
+    assert [row["domain"] for row in rows] == ["tables"] * 3
+    assert (tmp_path / "out/adapter/adapter.gguf").stat().st_size > 1_000_000
+    results = [path.read_text().splitlines() for path in sorted((tmp_path / "out/bench").glob("*.jsonl"))]
+    assert [len(lines) for lines in results] == [2, 2]  # the job and its episode, of the base and of the adapted model
+    assert len({json.loads(lines[0])["model"] for lines in results}) == 2
