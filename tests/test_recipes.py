@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 from codeact.models.store import Store
+from codeact.tasks import suite
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -30,11 +33,22 @@ def test_the_smallest_recipe_goes_the_whole_road(tmp_path: Path, smollm2: str, w
         "HELD_OUT": "1",
         "OUT": "out",
     }
-    done = subprocess.run([RECIPES / "smallest.sh"], cwd=tmp_path, env=env, capture_output=True, text=True)
+    done = subprocess.run([RECIPES / "smallest.sh"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "out/rows.jsonl").read_text().splitlines()]
     assert [row["domain"] for row in rows] == ["tables"] * 3
+    trained = load_file(tmp_path / "out/adapter/adapter_model.safetensors")
+    assert any(tensor.any() for name, tensor in trained.items() if "lora_B" in name)
     assert (tmp_path / "out/adapter/adapter.gguf").stat().st_size > 1_000_000
     results = [path.read_text().splitlines() for path in sorted((tmp_path / "out/bench").glob("*.jsonl"))]
     assert [len(lines) for lines in results] == [2, 2]  # the job and its episode, of the base and of the adapted model
     assert len({json.loads(lines[0])["model"] for lines in results}) == 2
+
+
+def test_the_defaults_are_there_to_be_had() -> None:
+    text = (RECIPES / "smallest.sh").read_text()
+    envs, count = (re.search(rf"^{name}=\${{{name}:-(.*?)}}", text, re.MULTILINE) for name in ("ENVS", "TASKS"))
+    assert envs is not None
+    assert count is not None
+    for name in envs[1].split():
+        assert len(suite(name).tasks()) >= int(count[1]), name

@@ -159,7 +159,7 @@ def test_what_is_left_to_repair_is_said(codeact: Codeact) -> None:
         ({"repair_temperature": 1.0}, "--repair-temperature is for --repair"),
         ({"env": ["mint"], "data": Path("nowhere")}, "nowhere"),
         ({"env": ["mint"]}, "data"),
-        ({"env": ["miniwob"]}, "no task of these has an expert for code actions"),
+        ({"env": ["scienceworld"]}, "no task of these has an expert for code actions"),
         ({"actions": "yaml"}, "no task of these has an expert for yaml actions; there are experts for: code, json"),
     ],
 )

@@ -75,6 +75,15 @@ def test_the_suites_that_need_no_data() -> None:
     assert set(DATALESS) < set(BENCH)
 
 
+def test_a_suite_with_generated_tasks_and_published_ones(tmp_path: Path) -> None:
+    alone = [text.task for text in texts_of_suite("programming")]
+    assert {name.partition("/")[0] for name in alone} == {"generated"}
+    with pytest.raises(UsageError, match="m3gen needs no data"):
+        list(texts_of_suite("m3gen", tmp_path))
+    with pytest.raises(UsageError, match="apibank needs data=PATH"):
+        list(texts_of_suite("apibank"))
+
+
 def test_any_set_of_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "set.jsonl"
     path.write_text(json.dumps({"question": "Why?", "deep": {"er": "How?"}}) + "\n" + mint_line("hi", prompt="What?"))

@@ -72,6 +72,17 @@ def test_formats_terms_and_length() -> None:
     assert left(filters.models(), ours, theirs) == ["ours"]
     assert left(filters.models(["local:*"]), ours, theirs) == ["theirs"]
     assert left(filters.models(), candidate("open", model="openai:gpt-oss-20b")) == ["open"]
+    for name in ("openai:anthropic/claude-3.5-sonnet", "openai:openai/gpt-4o", "openai:chatgpt-4o-latest", "openai:o3"):
+        assert left(filters.models(), candidate("proxied", model=name)) == [], name
+    for name in ("openai:meta-llama/Llama-3-70b-chat-hf", "codellama/CodeLlama-7b-Instruct-hf", "gpt-4-0613"):
+        assert left(filters.models(), candidate("derived", model=name)) == [], name
+    for name in (
+        "local:qwen2.5-coder-1.5b",
+        "openai:Qwen/Qwen3-8B",
+        "openai:mistralai/Mistral-7B-Instruct-v0.3",
+        "expert",
+    ):
+        assert left(filters.models(), candidate("free", model=name)) == ["free"], name
     assert left(filters.licences(), ours, theirs) == ["ours"]
     assert left(filters.licences(["unknown"]), ours, theirs) == ["theirs"]
     assert left(filters.formats(["json"]), ours) == []

@@ -184,7 +184,7 @@ async def test_what_a_world_has_put_into_the_session_is_there_after_a_fork(
 ) -> None:
     @dataclass(slots=True)
     class Furniture(Safe):
-        setup: str = "import os; word = os.urandom(8).hex()"
+        session_setup: str = "import os; word = os.urandom(8).hex()"
 
     worlds: list[Safe] = []
 
@@ -199,4 +199,4 @@ async def test_what_a_world_has_put_into_the_session_is_there_after_a_fork(
     task = replace(safe_task([]), open=open_world)
     episode, repaired = await collected(task, keeps, tmp_path / "r.jsonl", bare_sandbox)
     assert repaired.correct
-    assert whole(repaired).environment["setup"] == whole(episode).environment["setup"] == Furniture().setup
+    assert whole(repaired).environment["setup"] == whole(episode).environment["setup"] == Furniture().session_setup

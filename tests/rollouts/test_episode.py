@@ -129,7 +129,7 @@ async def test_a_world_can_judge_by_itself_and_is_closed_after_the_episode() -> 
 
 @dataclass(frozen=True, slots=True)
 class Furniture:
-    setup: str
+    session_setup: str
     tools: Sequence[ToolSource] = ()
     succeeded: bool | None = None
 

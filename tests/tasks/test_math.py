@@ -93,6 +93,10 @@ def test_the_same_seed_gives_the_same_tasks_and_another_one_others() -> None:
         ("42", "42.0", True),
         ("42", "42 inches", True),
         ("42", "41", False),
+        ("2", "2pi", False),
+        ("2", "2 or", False),
+        ("10ab", "10xy", None),
+        ("5", "5cm", True),
         ("42", "4 2", False),
         ("42", "41 or 42", False),
         ("42", "6 \\cdot 7", False),
@@ -150,6 +154,10 @@ def test_pythons_notation_is_rewritten_and_never_run(text: str, latex: str | Non
 )
 async def test_the_rest_is_compared_as_mathematics(reference: str, answer: str, right: bool) -> None:
     assert (not await failure_of(reference, answer)) is right
+
+
+def test_an_answer_of_any_length_is_read_at_once() -> None:
+    assert len(cleaned("`" * 100_000 + "x")) == 100_001
 
 
 async def test_a_hostile_answer_is_not_the_answer() -> None:

@@ -280,6 +280,8 @@ async def test_what_is_expected_never_enters_the_box(warm_sandbox: LocalSandbox)
         (2, 2.0, False, True),
         ({"a": [1]}, {"a": [1]}, True, True),
         ("1", 1, True, False),
+        (1.5, 10**400, True, False),
+        (10**400, 1e300, True, False),
     ],
 )
 def test_values_are_compared_strictly_or_loosely(expected: object, given: object, loose: bool, same: bool) -> None:

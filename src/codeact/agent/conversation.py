@@ -95,7 +95,8 @@ class Conversation:
         """
         ran = await self.session.run(code, time_limit=PREPARATION)
         if ran.error is not None:
-            raise SetupError(f"the session cannot be prepared: {ran.error.name}: {ran.error.message}")
+            mine = SetupError if ran.error.kind == "exception" else SandboxError  # a slow machine is worth a second try
+            raise mine(f"the session cannot be prepared: {ran.error.name}: {ran.error.message}")
         self.prepared = code
 
     async def send(

@@ -184,8 +184,8 @@ def funnel_table(selection: Selection) -> Table:
     """A line for each filter: what it was given, dropped and left, and what is left of each domain."""
     domains = selection.funnel.domains
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("filter", "in", "dropped", "left", *map(harmless, domains), "drops what"):
-        table.add_column(heading, justify="left" if heading in ("filter", "drops what") else "right")
+    for heading in ("filter", "in", "dropped", "left", *domains, "drops what"):
+        table.add_column(Text(harmless(heading)), justify="left" if heading in ("filter", "drops what") else "right")
     for stage in selection.funnel.stages:
         value = selection.pipeline.get(stage.name)
         shown = isinstance(value, int | float | str) and value is not True and value != CATALOGUE[stage.name].value

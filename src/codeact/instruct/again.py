@@ -107,7 +107,7 @@ class Live:
             tools = ToolSet(environment.tools)
             _check_same(cut.task, first_message(task, environment, setup.space.name, tools.specs))
             before = self.opened.conversation.prepared
-            _check_same(before, environment.setup if isinstance(environment, Furnished) else "")
+            _check_same(before, environment.session_setup if isinstance(environment, Furnished) else "")
             await _call_again(tools, setup, cut)
             if setup.session is not None:
                 await _go_back(setup.session, self.marks[len(cut.steps)])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import cast
 
 from codeact.actions import action_space
 from codeact.errors import UsageError
 from codeact.instruct.lines import read_lines
-from codeact.tasks import Task, suite
+from codeact.tasks import Profile, Suite, Task, suite
 from codeact.trajectory.encoding import from_line
 from codeact.types import JSON
 
@@ -41,13 +42,22 @@ def texts_of_suite(name: str, data: Path | None = None) -> Iterator[BenchText]:
     Raises:
         UsageError: no such suite, or its data are missing or of another set.
     """
-    options = {"data": str(data)} if data is not None else {}
     found = suite(name)
-    for profile in found.profiles:
-        if name == "m3tooleval" and profile.name == "original":  # a checkout of the same 82 tasks
-            continue
-        for task in found.tasks(profile.name, **options):
+    for profile in _within_reach(found, data):
+        needs = "data" in signature(profile.tasks).parameters
+        for task in found.tasks(profile.name, **({"data": str(data)} if needs and data is not None else {})):
             yield BenchText(name, f"{profile.name}/{task.id}", text_of_task(task))
+
+
+def _within_reach(found: Suite, data: Path | None) -> Sequence[Profile]:
+    known = [  # `original` is a checkout of the same 82 tasks
+        profile for profile in found.profiles if (found.name, profile.name) != ("m3tooleval", "original")
+    ]
+    needing = [profile for profile in known if "data" in signature(profile.tasks).parameters]
+    if data is not None and not needing:
+        raise UsageError(f"{found.name} needs no data; give its name alone")
+    alone = [profile for profile in known if profile not in needing]
+    return known if data is not None else alone or needing  # these say what data they need
 
 
 def text_of_task(task: Task) -> str:

@@ -22,20 +22,18 @@ ALLOWED_LICENCES = (
 # Providers who forbid to train other models on outputs, and the licences of Llama 2, Code Llama and Llama 3, which
 # forbid to improve other models with them. Models made from those inherit the licence under names of their own.
 FORBIDDING_MODELS = (
-    "openai:gpt-[0-9]*",  # gpt-oss is Apache-2.0, and `openai:` names any compatible endpoint
-    "openai:o[0-9]*",
-    "gpt-[0-9]*",
-    "o[0-9]-*",
-    "text-davinci-*",
+    *("gpt-[0-9]*", "*:gpt-[0-9]*", "*/gpt-[0-9]*", "*chatgpt-*"),  # not gpt-oss, which is Apache-2.0
+    *("o[0-9]-*", "o[0-9]", "*:o[0-9]*", "*/o[0-9]*"),
+    "*text-davinci-*",
     "anthropic:*",
-    "claude-*",
+    "*claude-*",
     "*gemini-*",
-    "chat-bison*",
+    "*chat-bison*",
     "*llama-2*",
     "*codellama*",
-    "*meta-llama-3-*",
-    "vicuna-*",
-    "lemur-*",
+    "*llama-3*",
+    "*vicuna-*",
+    "*lemur-*",
     "eurus-70b*",
     "opencodeinterpreter-cl-*",
 )

@@ -99,7 +99,7 @@ async def open_episode(
         )
         async with agent.open() as conversation:
             if isinstance(environment, Furnished):
-                await conversation.prepare(environment.setup)
+                await conversation.prepare(environment.session_setup)
             conversation.messages.extend(task.earlier(space))
             yield OpenEpisode(
                 task=task,

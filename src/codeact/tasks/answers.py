@@ -22,7 +22,7 @@ LONGEST = 100  # characters of a number
 _LEAD = re.compile(r"\A(?:the\s+)?(?:final\s+)?answer(?:\s+is)?\s*[:=]?\s+|\Aanswer:\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][-+]?\d{1,3})?", re.ASCII)
 _UNIT = re.compile(r"\A(?:USD|EUR|[$€£¥])\s*|\s*(?:USD|EUR|[$€£¥]|credits?|dollars?)\Z", re.IGNORECASE)
-_WRAPPED = re.compile(r"\A(\*\*|__|`+|\"|')(.+)\1\Z", re.DOTALL)
+_WRAPPED = re.compile(r"\A(\*\*|__|`{1,3}|\"|')(.+)\1\Z", re.DOTALL)
 _NUMPY = re.compile(r"\Anp\.\w+\((.*)\)\Z", re.DOTALL)  # how NumPy's scalars show themselves
 _YES, _NO = frozenset({"true", "yes"}), frozenset({"false", "no"})
 _BETWEEN = re.compile(r",\s+|;\s*|\n+")  # items of a list without brackets; a comma alone may be a thousands separator

@@ -68,7 +68,7 @@ class Furnished(Environment, Protocol):
     """A world that is partly in the session: a table as a variable, say. Such a task can be played in code only."""
 
     @property
-    def setup(self) -> str:
+    def session_setup(self) -> str:
         """Python that runs in the session before the first turn. The record keeps it, so that a replay begins alike."""
         ...
 

@@ -65,11 +65,12 @@ class _Order:
 
     base: Base
     files: Files
+    hashes: Mapping[str, str]  # of the files as they were at the start: hours later another may be in a file's place
     settings: Settings
 
     def as_json(self) -> dict[str, Any]:
         """What tells this training from others: another of these is another result."""
-        return {"base": self.base.sha256, "files": self.files.hashes(), "settings": asdict(self.settings)}
+        return {"base": self.base.sha256, "files": dict(self.hashes), "settings": asdict(self.settings)}
 
 
 def train(
@@ -105,10 +106,10 @@ def train(
     process.wait_for_everyone()  # all have looked before one writes
     with _quiet(), memory.explained(order.settings):
         model, prepared = _ready(order)
-        if process.is_main_process:
-            folder.write(folder.start, start)
         telling = Telling(folder, report, stop, earlier=folder.seconds(checkpoint))
         trainer = _trainer(order, folder, model, prepared, telling)
+        if process.is_main_process:
+            folder.write(folder.start, start)  # now that nothing of it has been refused
         done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
         if process.is_main_process:
             report(_planned(order, prepared, model, done=done))
@@ -156,7 +157,7 @@ def _order(
     settings = read_settings(options)
     first = (data,) if isinstance(data, (str, Path)) else data
     files = Files(data=_paths(first), general=_paths(general), validation=_paths(validation))
-    return _Order(base=find_base(base, home), files=files, settings=settings)
+    return _Order(base=find_base(base, home), files=files, hashes=files.hashes(), settings=settings)
 
 
 def _paths(given: Sequence[str | Path]) -> tuple[Path, ...]:
@@ -184,7 +185,7 @@ def _trainer(
     settings = order.settings
     steps = prepared.steps(settings)
     made = arguments(settings, folder.checkpoints, steps=steps, validation=bool(prepared.validation))
-    trainer = AssistantTrainer(model, made, prepared.packs, prepared.validation, telling)
+    trainer = AssistantTrainer(model, made, prepared.packs, prepared.validation, telling, settings)
     telling.trainer = trainer
     return trainer
 
@@ -237,18 +238,17 @@ def _write(
 
 def _provenance(order: _Order, trained: Trained) -> dict[str, str]:
     """What an adapter itself should say of where it comes from."""
-    hashes = {name.replace(" ", "_") + "_sha256": value for name, value in order.files.hashes().items()}
+    hashes = {name.replace(" ", "_") + "_sha256": value for name, value in order.hashes.items()}
     return {**hashes, "seed": str(order.settings.seed), "steps": str(trained.steps)}
 
 
 def _report(order: _Order, state: TrainerState, trained: Trained) -> Mapping[str, Any]:
     groups = {"data": order.files.data, "general": order.files.general, "validation": order.files.validation}
-    hashes = order.files.hashes()
     return {
         "schema": 1,
         "base": {"name": order.base.name, "sha256": order.base.sha256},
         "data": [
-            {"for": group, "file": path.name, "sha256": hashes[f"{group} {number}"]}
+            {"for": group, "file": path.name, "sha256": order.hashes[f"{group} {number}"]}
             for group, paths in groups.items()
             for number, path in enumerate(paths, 1)
         ],

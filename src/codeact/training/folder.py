@@ -90,12 +90,12 @@ class Folder:
             raise UsageError(f"the training in {str(self.path)!r} is finished; give --out another folder")
         if not resume:
             raise UsageError(f"{str(self.path)!r} holds a training that has not ended; --resume goes on with it")
-        before = _flat(json.loads(self.start.read_text(encoding="utf-8")))
-        for name, value in _flat(json.loads(json.dumps(start))).items():
-            if before.get(name) != value and name not in _FREE:
+        before, now = _flat(json.loads(self.start.read_text(encoding="utf-8"))), _flat(json.loads(json.dumps(start)))
+        for name in {**now, **before}:  # also what was there before and is not now: a file of general conversations
+            if before.get(name) != now.get(name) and name not in _FREE:
                 raise UsageError(
-                    f"the training in {str(self.path)!r} was started with {name} {before.get(name)!r}, not {value!r}; "
-                    "go on as it was started, or start another in a folder of its own"
+                    f"the training in {str(self.path)!r} was started with {name} {before.get(name)!r}, not "
+                    f"{now.get(name)!r}; go on as it was started, or start another in a folder of its own"
                 )
 
     def _last(self) -> Path | None:

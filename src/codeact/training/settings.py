@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from codeact.errors import UsageError
 
@@ -46,6 +46,11 @@ class Settings:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise UsageError(f"{name} of a training is a share, at least 0 and below 1, not {value!r}")
+        for name, kinds in (("too_long", TooLong), ("precision", Precision)):
+            if getattr(self, name) not in get_args(kinds):
+                raise UsageError(
+                    f"{name} of a training is one of {', '.join(get_args(kinds))}, not {getattr(self, name)!r}"
+                )
         if self.warmup is not None and self.warmup < 0:
             raise UsageError(f"warmup of a training cannot be {self.warmup!r} steps")
 

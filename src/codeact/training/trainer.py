@@ -10,13 +10,16 @@ optimiser and of all random numbers, several devices through accelerate. trl's `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from peft import PeftModel
 from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from codeact.errors import UsageError
@@ -37,8 +40,10 @@ class AssistantTrainer(Trainer):
         packs: Sequence[Pack],
         validation: Sequence[Pack],
         callback: TrainerCallback,
+        settings: Settings,
     ) -> None:
         self.validation = validation
+        self.settings = settings
         self.tokens_read = 0  # by this process, since it began
         padding = model.config.pad_token_id or 0
         super().__init__(
@@ -65,6 +70,14 @@ class AssistantTrainer(Trainer):
         if num_items_in_batch is None:
             return total / count
         return total / num_items_in_batch * self.accelerator.num_processes  # gradients are averaged over processes
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
+        """Linear warm-up, then a cosine down to a share of the rate, as in the paper. transformers' own has a rate of 0
+        in the first step, so that a training of one step would train nothing.
+        """
+        over = cast("torch.optim.Optimizer", optimizer or self.optimizer)
+        self.lr_scheduler = LambdaLR(over, partial(share_of_rate, self.settings, num_training_steps))
+        return self.lr_scheduler
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The loss on validation, weighed by token. Each process computes all of it: it is small."""
@@ -104,6 +117,15 @@ def summed_loss(model: torch.nn.Module, inputs: Batch) -> tuple[torch.Tensor, in
     return total, int((kept != IGNORED).sum())
 
 
+def share_of_rate(settings: Settings, steps: int, step: int) -> float:
+    """Of the peak rate, in the step of this number, counted from 0."""
+    warmup = settings.warmup_steps(steps)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return settings.decay + (1 - settings.decay) * (1 + math.cos(math.pi * done)) / 2
+
+
 def arguments(settings: Settings, folder: Path, *, steps: int, validation: bool) -> TrainingArguments:
     """Our settings in transformers' terms.
 
@@ -115,9 +137,6 @@ def arguments(settings: Settings, folder: Path, *, steps: int, validation: bool)
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
         learning_rate=settings.peak_rate,
-        lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr_rate": settings.decay},
-        warmup_steps=settings.warmup_steps(steps),
         optim="adamw_torch",
         adam_beta1=0.9,
         adam_beta2=0.999,

@@ -9,12 +9,17 @@ from fractions import Fraction
 from codeact.tasks.answers import NOTHING, read_number
 
 LONGEST = 300  # characters of an answer
+_LONGEST_AROUND = 2000  # characters of what an answer is found in: patterns below try each place
 
 _LEAD = re.compile(r"\A(?:the\s+)?(?:final\s+)?answer(?:\s+is)?\s*[:=]?\s+|\Aanswer:\s*", re.IGNORECASE)
 _BOXED = re.compile(r"\A\\boxed\{(.*)\}\Z", re.DOTALL)
-_WRAPPED = re.compile(r"\A(\$\$|\$|\*\*|`+|\"|')(.+)\1\Z|\A\\[(\[](.+)\\[)\]]\Z", re.DOTALL)
+_WRAPPED = re.compile(r"\A(\$\$|\$|\*\*|`{1,3}|\"|')(.+)\1\Z|\A\\[(\[](.+)\\[)\]]\Z", re.DOTALL)
 _STYLE = re.compile(r"\\(?:text|mathrm|mathbf|textbf|mbox)\s*\{([^{}]*)\}")
-_UNIT = re.compile(r"(?<=[\d}])\s*(?:\\text\{[^{}]*\}|\\mbox\{[^{}]*\}|[a-z]{2,}\.?)(?:\^\{?[23]\}?)?\Z", re.IGNORECASE)
+_UNIT = re.compile(
+    r"(?<=[\d}])\s*(?:\\text\{[^{}]*\}|\\mbox\{[^{}]*\}|(?:cm|mm|km|kg|degrees?|units?)\b\.?|"
+    r"(?<=\s)(?!(?:or|oo|pi|not|and)\b)[a-z]{2,}\.?)(?:\^\{?[23]\}?)?\Z",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(r"\A[a-zA-Z]\s*=\s*")
 _SPACE = re.compile(r"\\[!,;: ]|~|\\left|\\right|\s+")
 _SIGNS = re.compile(r"\\[$%]|\^\{?\\circ\}?")
@@ -30,7 +35,9 @@ _UNDONE = re.compile(r"\\(?:int|sum|prod|lim|binom|bmod|pmod|det)(?![a-z])|!")
 
 
 def cleaned(answer: str) -> str:
-    """An answer without the words and marks around it."""
+    """An answer without the words and marks around it; one that is far too long stays as it is, to be refused."""
+    if len(answer) > _LONGEST_AROUND:
+        return answer
     text = _LEAD.sub("", answer.strip())
     before = None
     while text != before:

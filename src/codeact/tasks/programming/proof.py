@@ -132,7 +132,7 @@ async def _wrong_value(session: Session, expression: str, expected: Sequence[JSO
         return f"{expression} gave no plain value but {_after(word, told)[:200]}"
     if any(compare.alike(wanted, given, loose=loose) for wanted in expected):
         return ""
-    return f"{expression} gave {given!r}, expected {expected[0]!r}"
+    return f"{expression} gave {_after(word, told)[:200]}, expected {expected[0]!r}"
 
 
 async def _untrue(session: Session, statement: str) -> str:

@@ -22,7 +22,7 @@ from codeact.types import JSON, Answer
 NEAR = 1e-6  # what numbers may differ by
 
 _ALIKE = {**dict.fromkeys("‘’´`", "'"), **dict.fromkeys("“”", '"'), **dict.fromkeys("‐‑‒–—−", "-")}
-_MARKS = re.compile(r"(?:(?<!^)\[[^\]]*\]|\[\d+\]|[•♦†‡*#+])*$")  # notes at the end: [2], [note], †
+_MARKS = re.compile(r"(?:^\[\d+\]|(?<!^)\[[^\]]*\]|[•♦†‡*#+])*$")  # notes at the end, no two ways to read them
 _ASIDES = re.compile(r"(?<!^)(?: \([^)]*\))*$")
 _QUOTED = re.compile(r'^"([^"]*)"$')
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:e[-+]?\d{1,3})?", re.ASCII)

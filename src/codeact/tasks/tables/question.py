@@ -31,7 +31,7 @@ _THERE: dict[Form, str] = {
 class Desk:
     """A world with a table in the session, and no tools."""
 
-    setup: str
+    session_setup: str
     tools: Sequence[ToolSource] = ()
     succeeded: bool | None = None
 
