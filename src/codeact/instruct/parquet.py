@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from codeact.errors import SetupError, UsageError
+from codeact.errors import UsageError
+from codeact.instruct.lines import written_whole
 from codeact.instruct.row import Row
 
 GROUP = 1000  # rows that are in memory at a time
@@ -41,21 +41,14 @@ def write_parquet(path: Path, rows: Iterable[Row]) -> int:
         UsageError: the file exists.
         SetupError: it cannot be written.
     """
-    count, partial, waiting = 0, path.with_name(f"{path.name}.partial"), iter(rows)
-    if path.exists():
-        raise UsageError(f"{str(path)!r} exists; give another name, or move it away")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _parquet.ParquetWriter(str(partial), SCHEMA, compression="zstd") as writer:
-            while group := list(islice(waiting, GROUP)):
-                writer.write_table(_arrow.Table.from_pylist([_columns(row) for row in group], schema=SCHEMA))
-                count += len(group)
-        partial.rename(path)
-    except OSError as error:
-        raise SetupError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # it is in place by now, or could not be made
-            partial.unlink()
+    count, waiting = 0, iter(rows)
+    with (
+        written_whole(path) as partial,
+        _parquet.ParquetWriter(str(partial), SCHEMA, compression="zstd") as writer,
+    ):
+        while group := list(islice(waiting, GROUP)):
+            writer.write_table(_arrow.Table.from_pylist([_columns(row) for row in group], schema=SCHEMA))
+            count += len(group)
     return count
 
 

@@ -7,7 +7,6 @@ to train on it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from codeact.errors import SetupError, UsageError
-from codeact.instruct.lines import read_lines
+from codeact.errors import UsageError
+from codeact.instruct.lines import read_lines, written_whole
 from codeact.trajectory.encoding import to_line
 from codeact.types import JSON
 
@@ -106,21 +105,11 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
 
 def write_records(path: Path, records: Iterable[Mapping[str, JSON]], *, again: bool = False) -> int:
     """As `write_rows`, for any JSON objects; `again` lets it take the place of an earlier file."""
-    count, partial = 0, path.with_name(f"{path.name}.partial")
-    if path.exists() and not again:
-        raise UsageError(f"{str(path)!r} exists; give another name, or move it away")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            for record in records:
-                file.write(to_line(record))
-                count += 1
-        partial.rename(path)
-    except OSError as error:
-        raise SetupError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # it is in place by now, or could not be made
-            partial.unlink()
+    count = 0
+    with written_whole(path, again=again) as partial, partial.open("wb") as file:
+        for record in records:
+            file.write(to_line(record))
+            count += 1
     return count
 
 

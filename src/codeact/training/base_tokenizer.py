@@ -5,22 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, decoders
 from transformers import PreTrainedTokenizerFast
 
 from codeact.errors import UsageError
 from codeact.models.gguf import GgufHeader
+from codeact.models.gguf_tokenizer import MERGES, TOKENS, byte_pairs
 
-_TOKENS, _KINDS, _MERGES = ARRAYS = tuple(f"tokenizer.ggml.{what}" for what in ("tokens", "token_type", "merges"))
+_KINDS = "tokenizer.ggml.token_type"
+ARRAYS = (TOKENS, _KINDS, MERGES)
 _CONTROL, _USER_DEFINED = 3, 4  # kinds of tokens that are found whole in a text
 _SPECIAL = {"bos_token": "bos", "eos_token": "eos", "pad_token": "padding", "unk_token": "unknown"}
-
-# How a text is split before its bytes are merged: `llama_vocab` of llama.cpp, by the name in `tokenizer.ggml.pre`.
-_GPT2_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)"
-_QWEN2_WORDS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-_SPLITS = {"qwen2": (_QWEN2_WORDS,), "smollm": (r"\p{N}", _GPT2_WORDS)}
 
 
 def read_tokenizer(header: GgufHeader, path: Path) -> PreTrainedTokenizerFast:
@@ -30,17 +25,9 @@ def read_tokenizer(header: GgufHeader, path: Path) -> PreTrainedTokenizerFast:
         UsageError: llama.cpp would make tokens in a way that is not known here.
     """
     values = header.values
+    backend = byte_pairs(header, path)
     _check(header, path)
-    tokens = [str(token) for token in header.arrays[_TOKENS]]
-    bpe = models.BPE(
-        vocab={token: number for number, token in enumerate(tokens)},
-        merges=[_pair(str(merge)) for merge in header.arrays[_MERGES]],
-    )
-    backend = Tokenizer(bpe)
-    splits = [pre_tokenizers.Split(Regex(split), "isolated") for split in _SPLITS[str(values["tokenizer.ggml.pre"])]]
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [*splits, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
-    )
+    tokens = [str(token) for token in header.arrays[TOKENS]]
     backend.decoder = decoders.ByteLevel()
     for kind in (_CONTROL, _USER_DEFINED):
         whole = [token for token, its in zip(tokens, header.arrays[_KINDS], strict=True) if its == kind]
@@ -61,20 +48,9 @@ def read_tokenizer(header: GgufHeader, path: Path) -> PreTrainedTokenizerFast:
 
 
 def _check(header: GgufHeader, path: Path) -> None:
-    model, split = (header.values.get(f"tokenizer.ggml.{what}", "") for what in ("model", "pre"))
-    if model != "gpt2" or split not in _SPLITS:
-        raise UsageError(
-            f"{path.name} has a tokenizer of the kind {model!r} that splits like {split!r}; supported are those of the "
-            f"kind 'gpt2' that split like {', '.join(_SPLITS)}"
-        )
     if header.values.get("tokenizer.ggml.add_bos_token", False):
         raise UsageError(f"{path.name} begins each text with a token of its own, which is not supported")
-    if missing := [name for name in ARRAYS if name not in header.arrays]:
-        raise UsageError(f"{path.name} has no {', '.join(missing)}, so its tokenizer cannot be made")
+    if _KINDS not in header.arrays:
+        raise UsageError(f"{path.name} has no {_KINDS}, so its tokenizer cannot be made")
     if not header.info.has_chat_template:
         raise UsageError(f"{path.name} has no chat template, so it cannot be trained on conversations")
-
-
-def _pair(merge: str) -> tuple[str, str]:
-    left, _, right = merge.partition(" ")
-    return left, right

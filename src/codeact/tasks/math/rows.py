@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, StringConstraints
 
 from codeact.errors import UsageError
+from codeact.tasks import jsonl
 from codeact.types import JSON
 
 SUBJECTS = (
@@ -45,15 +46,13 @@ def read_rows(data: JSON, subject: str) -> Sequence[tuple[int, Row]]:
     Raises:
         UsageError: there is no such file, or a line of it is no problem.
     """
-    path = folder_of(data) / f"{subject}.jsonl"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"the subject {subject!r} is missing: {path} cannot be read ({error}); remedy: make it from {PUBLISHER}, "
-            "or leave the subject out (subjects=…)"
-        ) from error
-    return [(number, _row(path, number, line)) for number, line in enumerate(lines, start=1) if line.strip()]
+    return jsonl.read_rows(
+        folder_of(data) / f"{subject}.jsonl",
+        Row,
+        other="no problem of MATH",
+        missing=f"the subject {subject!r} is missing: ",
+        remedy=f"make it from {PUBLISHER}, or leave the subject out (subjects=…)",
+    )
 
 
 def folder_of(data: JSON) -> Path:
@@ -69,12 +68,3 @@ def folder_of(data: JSON) -> Path:
     if found is None:
         raise UsageError(f"data={str(data)!r} is no folder; remedy: one with <subject>.jsonl, made from {PUBLISHER}")
     return found
-
-
-def _row(path: Path, number: int, line: str) -> Row:
-    try:
-        return Row.model_validate_json(line)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        place = ".".join(map(str, wrong["loc"])) or "the line"
-        raise UsageError(f"line {number} of {path} is no problem of MATH: {place}: {wrong['msg']}") from error

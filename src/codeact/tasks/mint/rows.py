@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, StringConstraints
 
 from codeact.errors import UsageError
+from codeact.tasks import jsonl
 from codeact.types import JSON
 
 Family = Literal["gsm8k", "math", "mmlu", "hotpotqa", "theoremqa", "humaneval", "mbpp"]
@@ -38,15 +39,14 @@ def read_rows(data: JSON, family: Family) -> Sequence[Row]:
     Raises:
         UsageError: there is no such file, or a line of it is not a task.
     """
-    path = folder_of(data) / family / "test_prompts.json"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"mint's family {family!r} is missing: {path} cannot be read ({error}); remedy: take it from {PUBLISHER}, "
-            "or leave the family out (families=…)"
-        ) from error
-    return [_row(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    numbered = jsonl.read_rows(
+        folder_of(data) / family / "test_prompts.json",
+        Row,
+        other="not a task of mint",
+        missing=f"mint's family {family!r} is missing: ",
+        remedy=f"take it from {PUBLISHER}, or leave the family out (families=…)",
+    )
+    return [row for _, row in numbered]
 
 
 def folder_of(data: JSON) -> Path:
@@ -77,12 +77,3 @@ def read_corpus(corpus: JSON) -> dict[str, str]:
         raise UsageError(
             f"corpus={corpus!r} is no corpus ({error}); remedy: a JSON file of title -> list of sentences"
         ) from error
-
-
-def _row(path: Path, number: int, line: str) -> Row:
-    try:
-        return Row.model_validate_json(line)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        place = ".".join(map(str, wrong["loc"])) or "the line"
-        raise UsageError(f"line {number} of {path} is not a task of mint: {place}: {wrong['msg']}") from error

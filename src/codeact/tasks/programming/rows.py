@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, Json, ValidationError
+from pydantic import BaseModel, Json
 
 from codeact.errors import UsageError
+from codeact.tasks import jsonl
 from codeact.types import JSON
 
 MBPP = "https://github.com/google-research/google-research/tree/master/mbpp (mbpp.jsonl)"
@@ -53,20 +54,7 @@ def read_rows(data: JSON, name: str, kind: type[Row], publisher: str) -> Sequenc
     if not isinstance(data, str) or not data:
         raise UsageError(f"this profile has no data of its own; remedy: data=PATH of {publisher}")
     path = Path(data) / name if Path(data).is_dir() else Path(data)
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); remedy: take it from {publisher}") from error
-    rows = [_row(path, number, line, kind, publisher) for number, line in enumerate(lines, 1) if line.strip()]
+    rows = jsonl.read_rows(path, kind, other=f"none of {publisher}", remedy=f"take it from {publisher}")
     if not rows:
         raise UsageError(f"{path} has no rows; remedy: take it from {publisher}")
-    return rows
-
-
-def _row(path: Path, number: int, line: str, kind: type[Row], publisher: str) -> Row:
-    try:
-        return kind.model_validate_json(line)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        place = ".".join(map(str, wrong["loc"])) or "the line"
-        raise UsageError(f"line {number} of {path} is none of {publisher}: {place}: {wrong['msg']}") from error
+    return [row for _, row in rows]
