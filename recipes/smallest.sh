@@ -8,6 +8,7 @@ TASKS=${TASKS:-30}                  # of each environment
 EPOCHS=${EPOCHS:-3}
 LENGTH=${LENGTH:-2048}              # tokens of a sequence
 HELD_OUT=${HELD_OUT:-4}             # tasks that base and adapter are compared on, of another seed
+REPLY=${REPLY:-512}                 # tokens of a reply, at most: a model this small does not always find an end
 OUT=${OUT:-codeact-runs/smallest}
 
 codeact models pull "$MODEL"
@@ -31,5 +32,6 @@ test -e "$OUT/adapter/training.json" || codeact train --base "local:$MODEL" --da
   "${held_out[@]}" --length "$LENGTH" --epochs "$EPOCHS" "${begun[@]}" --out "$OUT/adapter"
 
 # 5. Evaluate base and adapter on tasks that neither has seen.
-codeact bench tables --actions code --option seed=1 --tasks "$HELD_OUT" --temperature 0 --no-report --out "$OUT/bench" \
+codeact bench tables --actions code --option seed=1 --tasks "$HELD_OUT" --temperature 0 --reply-tokens "$REPLY" --no-report \
+  --out "$OUT/bench" \
   --model "local:$MODEL" --model "local:$MODEL+$OUT/adapter/adapter.gguf"

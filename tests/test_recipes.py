@@ -31,6 +31,7 @@ def test_the_smallest_recipe_goes_the_whole_road(tmp_path: Path, smollm2: str, w
         "EPOCHS": "1",
         "LENGTH": "1024",
         "HELD_OUT": "1",
+        "REPLY": "32",
         "OUT": "out",
     }
     done = subprocess.run([RECIPES / "smallest.sh"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=500)

@@ -155,7 +155,7 @@ class _Collection:
             self._repair_later,
             at_once=at_once,
             spending=spending,
-            report=lambda progress: None,
+            report=report,  # a progress of its own, whose usage goes on from that of the episodes
             progress=progress,
         )
         self.progress.usage = progress.usage
