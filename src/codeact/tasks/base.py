@@ -6,8 +6,8 @@ reach: only the prompt, the tools' descriptions and their results leave this pro
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -61,6 +61,20 @@ class Breakable(Environment, Protocol):
     def broken(self) -> str:
         """What has failed, in words; empty while all works. Such an episode says nothing of the model."""
         ...
+
+
+class _Broken(Protocol):
+    broken: str
+
+
+@contextmanager
+def breaking(world: _Broken) -> Generator[None]:
+    """Around what a world asks of its machinery: when that fails, the world remembers how."""
+    try:
+        yield
+    except SandboxError as error:
+        world.broken = str(error)
+        raise
 
 
 @runtime_checkable

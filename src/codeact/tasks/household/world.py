@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from codeact.errors import SandboxError
+from codeact.tasks.base import breaking
 from codeact.tools import ToolSource, tool
 
 Verb = Literal["put", "goto", "take", "open", "close", "toggle", "clean", "heat", "cool", "use", "look"]
@@ -58,14 +58,10 @@ class Robot:
         return functions(self._act)
 
     def _act(self, verb: Verb, *names: str) -> str:
-        with self._turn:
+        with self._turn, breaking(self):
             if verb == "look" and not self._moved:  # ALFWorld's engine says it once, and then that there is nothing
                 return self.told.partition("\n")[0]
-            try:
-                said = self.house.act(verb, *(" ".join(name.lower().split()) for name in names))
-            except SandboxError as error:
-                self.broken = str(error)
-                raise
+            said = self.house.act(verb, *(" ".join(name.lower().split()) for name in names))
             self._moved = self._moved or (verb == "goto" and said != NOTHING)
         return _ARRIVAL.sub("", said)
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol, cast
 import anyio
 from anyio import to_thread
 
-from codeact.errors import MissingExtraError, SandboxError, ToolError
-from codeact.tasks.base import Environment, Verdict
+from codeact.errors import MissingExtraError, ToolError
+from codeact.tasks.base import Environment, Verdict, breaking
 from codeact.tools import ToolSource, tool
 from codeact.types import Answer
 
@@ -102,19 +102,12 @@ class Desk:
         return [page, click, click_at, drag, type_text, press]
 
     def _after(self, act: str | None = None, *given: object) -> str:
-        with self._turn:
-            try:
-                return self._acted(act, *given)
-            except SandboxError as error:
-                self.broken = str(error)
-                raise
-
-    def _acted(self, act: str | None, *given: object) -> str:
-        if self.browser.done:
-            raise ToolError(OVER)
-        if act is not None:
-            getattr(self.browser, act)(*given)
-        return OVER if self.browser.done else "\n".join(shown(self.browser.elements()))
+        with self._turn, breaking(self):
+            if self.browser.done:
+                raise ToolError(OVER)
+            if act is not None:
+                getattr(self.browser, act)(*given)
+            return OVER if self.browser.done else "\n".join(shown(self.browser.elements()))
 
 
 def shown(element: Mapping[str, Any], depth: int = 0) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -13,8 +13,8 @@ from typing import Any, Protocol, cast
 import anyio
 from anyio import to_thread
 
-from codeact.errors import MissingExtraError, SandboxError, ToolError
-from codeact.tasks.base import Environment, Verdict
+from codeact.errors import MissingExtraError, ToolError
+from codeact.tasks.base import Environment, Verdict, breaking
 from codeact.tools import ToolSource, tool
 from codeact.types import Answer
 
@@ -69,25 +69,16 @@ class Laboratory:
         @tool
         def step(action: str) -> str:
             """Do one thing in the world, in its own words, and get what is seen: `open door to kitchen`."""
-            with self._working():
+            with self._turn, breaking(self):
                 return self._step(action)
 
         @tool(read_only=True)
         def objects() -> list[str]:
             """The names of all things that can be acted on from here. Takes no step."""
-            with self._working():
+            with self._turn, breaking(self):
                 return self.game.objects()
 
         return [step, objects]
-
-    @contextmanager
-    def _working(self) -> Generator[None]:
-        with self._turn:
-            try:
-                yield
-            except SandboxError as error:
-                self.broken = str(error)
-                raise
 
     def _step(self, action: str) -> str:
         if self.game.over or self.taken >= STEPS:
