@@ -11,6 +11,11 @@ CodeActError
 │   ├── AuthenticationError, RateLimitError, ConnectionLostError, BadResponseError, ContextLengthError
 ├── SandboxError           the machinery around the box (what the code does wrong is an `ExecError`, which is data)
 │   ├── SessionClosedError, UnsupportedError, TransferError
+├── ServiceError           a request to the service
+│   ├── NotFoundError      … for what is not there, or is another user's
+│   ├── ConflictError      … that contradicts what is going on: a run in a chat that has one, a chat awake elsewhere
+│   ├── QuotaError         … beyond what one user may have
+│   └── StoreError         … that the database could not keep or answer
 ├── ToolError              a tool call; its text is worded for the model and is raised again inside its code
 └── ParseError             the model's reply could not be read; its text is the correction sent to the model
 """
@@ -86,6 +91,30 @@ class UnsupportedError(SandboxError):
 
 class TransferError(SandboxError):
     """A file could not be moved into or out of the box."""
+
+
+class ServiceError(CodeActError):
+    pass
+
+
+class NotFoundError(ServiceError):
+    pass
+
+
+class ConflictError(ServiceError):
+    pass
+
+
+class QuotaError(ServiceError):
+    """`again` is in how many seconds a second try may help; None where only using less does."""
+
+    def __init__(self, message: str, again: float | None = None) -> None:
+        super().__init__(message)
+        self.again = again
+
+
+class StoreError(ServiceError):
+    """`str()` never holds the database's address, which may hold a password."""
 
 
 class ToolError(CodeActError):
