@@ -118,7 +118,7 @@ ROLES: Mapping[str, Sequence[str]] = {
 }
 CARES = ("bridges", "lighthouses", "old orchards", "tide tables", "town clocks", "wells")
 
-_LEFT = re.compile(r"(?:[\w']+ ){0,5}\Z")  # the words that stand before a value
+_LEFT = re.compile(r"(?:[\w',]+ ){0,5}\Z")  # the words that stand before a value
 _RIGHT = re.compile(r"\A[,.]|\A [\w']+(?: [\w']+)?")  # and what comes after it
 
 
