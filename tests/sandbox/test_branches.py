@@ -162,6 +162,20 @@ async def test_old_checkpoints_give_way(local: Session) -> None:
     await local.restore(kept[-1])
 
 
+async def test_a_forgotten_checkpoint_gives_its_room_back(session: Session) -> None:
+    await session.run("x = 1; open('a', 'wb').write(bytes(1000))")
+    kept = await session.checkpoint()
+    await session.run("x = 2")
+    other = await session.checkpoint()
+    for _ in range(2):  # the second time there is none
+        await session.forget(kept)
+    with pytest.raises(UsageError, match="no checkpoint"):
+        await session.restore(kept)
+    await session.run("x = 3")
+    await session.restore(other)
+    assert await value(session, "x") == "2"
+
+
 # --- branches --------------------------------------------------------------------------------------
 
 

@@ -203,6 +203,10 @@ class Session(Protocol):
         """
         ...
 
+    async def forget(self, checkpoint: Checkpoint) -> None:
+        """Let go of a checkpoint that nobody will return to, with its memory and files. One that is gone is none."""
+        ...
+
     async def fork(self) -> Branch:
         """The same state, twice: a session that begins with these variables and files and goes its own way.
 

@@ -146,6 +146,10 @@ class Past:
         self._current = checkpoint.id
         return await copy_of(kept.copy.wire, kept.copy.after), kept.files
 
+    async def forget(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.id in self._kept:
+            await self._drop(checkpoint.id)
+
     async def drop_all(self) -> None:
         """Also the copies of files, for a branch whose session goes on."""
         for id in list(self._kept):

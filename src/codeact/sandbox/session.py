@@ -1,6 +1,4 @@
-"""A session as the host sees it: one interpreter after the other in one workspace, through the control wire to its
-trusted process.
-"""
+"""One interpreter after the other in one workspace, through the control wire to the session's trusted process."""
 
 from __future__ import annotations
 
@@ -293,6 +291,10 @@ class BoxSession:
                 finally:  # a session without all its files is better than one without an interpreter
                     await self._go_on_with_or_anew(copy)
                 await self._follow()
+
+    async def forget(self, checkpoint: Checkpoint) -> None:
+        async with self._turn:
+            await self._past.forget(checkpoint)
 
     async def fork(self) -> BoxSession:
         if "fork" not in self.capabilities:

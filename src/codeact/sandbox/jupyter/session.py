@@ -201,6 +201,9 @@ class KernelSession:
     async def restore(self, checkpoint: Checkpoint) -> None:
         raise UnsupportedError("a Jupyter kernel cannot go back to a checkpoint")
 
+    async def forget(self, checkpoint: Checkpoint) -> None:
+        """There are none."""
+
     async def fork(self) -> Branch:
         raise UnsupportedError("a Jupyter kernel cannot be forked")
 
