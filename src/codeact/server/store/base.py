@@ -12,7 +12,11 @@ from codeact.types import JSON
 
 class Store(Protocol):
     """All methods raise `StoreError` where the database is gone, full, read-only or locked for long; nothing is half
-    written then.
+    written then. What is about a chat or a run that is not there (any more) raises `NotFoundError`, and adding what is
+    there already raises `ConflictError`. Moments need a time zone, and come back in UTC.
+
+    A cancelled write is whole or has not begun: the cancellation waits for it, so a write in a cancelled scope is
+    made too, and needs no shield.
     """
 
     # Chats. A chat is found only by its owner: another's id is as unknown as one that there never was.
@@ -21,7 +25,9 @@ class Store(Protocol):
     async def chats(
         self, owner: str, *, search: str = "", before: Chat | None = None, most: int = 50
     ) -> Sequence[Chat]:
-        """By the last change, newest first. `search` looks in titles and in what users and agents said."""
+        """By the last change, newest first. `search` looks for each of its words, in whatever case, in titles and in
+        what users and agents said. `before` is the last one of the page before.
+        """
         ...
 
     async def change_chat(self, chat: Chat) -> None: ...
@@ -35,16 +41,24 @@ class Store(Protocol):
         """Once after each step, and at the end: status and trajectory."""
         ...
 
-    async def runs(self, chat: str) -> Sequence[Run]:
-        """In the order in which they were begun."""
+    async def run(self, chat: str, id: str) -> Run | None: ...
+    async def runs(self, chat: str, *, trajectories: bool = True) -> Sequence[Run]:
+        """In the order in which they were begun. Trajectories are long (each holds the talk before it): without them
+        the tree alone is read.
+        """
         ...
 
-    async def running(self) -> Sequence[Run]:
-        """Of all chats that this replica holds (see `hold`): what a crash has interrupted."""
+    async def running(self, replica: str | None = None) -> Sequence[Run]:
+        """All that have the status `running` in chats that nobody but `replica` holds (see `hold`): at its start, what
+        a crash has interrupted. Whoever ends such a run holds its chat first, because others may see it too.
+        """
         ...
 
     # Events.
-    async def tell(self, chat: str, run: str | None, events: Sequence[Mapping[str, JSON]]) -> Sequence[Told]: ...
+    async def tell(self, chat: str, run: str | None, events: Sequence[Mapping[str, JSON]]) -> Sequence[Told]:
+        """All of them or none, one after the other; whoever sees a number has been able to see all before it."""
+        ...
+
     async def told(self, chat: str, *, after: int = 0, most: int = 1000) -> Sequence[Told]: ...
 
     # Bytes that events refer to (figures, long outputs), by their sha256.
@@ -52,7 +66,10 @@ class Store(Protocol):
     async def media(self, chat: str, digest: str) -> tuple[str, bytes] | None: ...
 
     # Sleeping sessions.
-    async def save_session(self, saved: SavedSession) -> None: ...
+    async def save_session(self, saved: SavedSession) -> None:
+        """In the place of what the chat saved before."""
+        ...
+
     async def saved_session(self, chat: str) -> SavedSession | None: ...
 
     # Shares.
@@ -62,16 +79,22 @@ class Store(Protocol):
     async def delete_share(self, token: str) -> None: ...
 
     # Users: a name, and the sha256 of a token. Tokens themselves are never kept.
-    async def add_token(self, owner: str, digest: bytes) -> None: ...
+    async def add_token(self, owner: str, digest: bytes) -> None:
+        """Adding it again changes nothing; that of another user raises `ConflictError`."""
+        ...
+
     async def owner_of(self, digest: bytes) -> str | None: ...
     async def delete_token(self, digest: bytes) -> None: ...
 
     # Audit.
     async def note(self, deed: Deed) -> None: ...
-    async def deeds(self, *, owner: str | None = None, chat: str | None = None, most: int = 1000) -> Sequence[Deed]: ...
+    async def deeds(self, *, owner: str | None = None, chat: str | None = None, most: int = 1000) -> Sequence[Deed]:
+        """The newest first."""
+        ...
 
     # Replicas: at any time a chat is awake in one process at most. A hold is a lease that ends by itself where the
-    # process died; `hold` gives False while another has it.
+    # process died; `hold` gives False while another has it, and makes the lease of its own holder last longer. It goes
+    # by the database's clock, or by none (SQLite: the time since this machine was started, so a restart ends all).
     async def hold(self, chat: str, replica: str, *, seconds: float = 30.0) -> bool: ...
     async def holder(self, chat: str) -> str | None: ...
     async def let_go(self, chat: str, replica: str) -> None: ...

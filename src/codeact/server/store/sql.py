@@ -1,0 +1,231 @@
+"""The store on a database that speaks SQL: what each of its methods asks of it, in one place for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from anyio import to_thread
+
+from codeact.errors import ConflictError, NotFoundError
+from codeact.server.nouns import Chat, Deed, Run, SavedSession, Share, Told
+from codeact.server.store import columns
+from codeact.server.store.columns import CHAT, DEED, RUN, SAVED, SHARE, TOLD, micros
+from codeact.server.store.schema import MARK
+from codeact.server.store.work import Database, Row, Rows, Statement, Steps, ask
+from codeact.types import JSON
+
+T = TypeVar("T")
+
+WORDS: Final = 16  # of a search; what follows them is not looked for
+_AWAKE: Final = "holds.clock = {clock} AND holds.ends > {now}"
+
+
+class SqlStore:
+    """A `Store`. Opened by `open_store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- chats ------------------------------------------------------------------------------------
+
+    async def add_chat(self, chat: Chat) -> None:
+        row = (*columns.chat_row(chat), columns.searched(chat.title))
+        sql = f"INSERT INTO chats ({CHAT}, heading) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
+        _require_new(await self._database.write(ask(sql, *row)), f"the chat {chat.id!r}")
+
+    async def chat(self, id: str, *, owner: str) -> Chat | None:
+        rows = await self._ask(f"SELECT {CHAT} FROM chats WHERE id = ? AND owner = ?", id, owner)
+        return _first(rows, columns.chat_of)
+
+    async def chats(
+        self, owner: str, *, search: str = "", before: Chat | None = None, most: int = 50
+    ) -> Sequence[Chat]:
+        wanted, values = ["owner = ?"], list[Any]([owner])
+        if before is not None:
+            wanted.append("(changed, id) < (?, ?)")
+            values += [micros(before.changed), before.id]
+        for word in columns.searched(search).split()[:WORDS]:
+            wanted.append(
+                "({find}(heading, ?) > 0 OR EXISTS "
+                "(SELECT 1 FROM runs WHERE runs.chat = chats.id AND {find}(runs.said, ?) > 0))"
+            )
+            values += [word, word]
+        sql = f"SELECT {CHAT} FROM chats WHERE {' AND '.join(wanted)} ORDER BY changed DESC, id DESC LIMIT ?"
+        return [columns.chat_of(row) for row in await self._ask(sql, *values, most)]
+
+    async def change_chat(self, chat: Chat) -> None:
+        _, _, title, settings, head, _, changed = columns.chat_row(chat)
+        sql = "UPDATE chats SET title = ?, heading = ?, settings = ?, head = ?, changed = ? WHERE id = ? RETURNING id"
+        values = (title, columns.searched(title), settings, head, changed, chat.id)
+        _require_found(await self._database.write(ask(sql, *values)), f"chat {chat.id!r}")
+
+    async def delete_chat(self, id: str) -> None:
+        await self._database.write(ask("DELETE FROM chats WHERE id = ?", id))
+
+    # --- runs -------------------------------------------------------------------------------------
+
+    async def add_run(self, run: Run) -> None:
+        row, said = await to_thread.run_sync(_written, run)
+
+        def work() -> Steps[None]:
+            sql = "UPDATE chats SET begun = begun + 1 WHERE id = ? RETURNING begun"
+            number = _require_found((yield Statement(sql, (run.chat,))), f"chat {run.chat!r}")
+            sql = (
+                f"INSERT INTO runs ({RUN}, said, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING RETURNING id"
+            )
+            _require_new((yield Statement(sql, (*row, said, number))), f"the run {run.id!r}")
+
+        await self._database.write(work)
+
+    async def change_run(self, run: Run) -> None:
+        (*_, status, _, trajectory), said = await to_thread.run_sync(_written, run)
+        sql = "UPDATE runs SET status = ?, trajectory = ?, said = ? WHERE chat = ? AND id = ? RETURNING id"
+        changed = await self._database.write(ask(sql, status, trajectory, said, run.chat, run.id))
+        _require_found(changed, f"run {run.id!r}")
+
+    async def run(self, chat: str, id: str) -> Run | None:
+        rows = await self._ask(f"SELECT {RUN} FROM runs WHERE chat = ? AND id = ?", chat, id)
+        return await to_thread.run_sync(_first, rows, columns.run_of)
+
+    async def runs(self, chat: str, *, trajectories: bool = True) -> Sequence[Run]:
+        what = RUN if trajectories else RUN.replace("trajectory", "NULL")
+        rows = await self._ask(f"SELECT {what} FROM runs WHERE chat = ? ORDER BY number", chat)
+        return await to_thread.run_sync(_runs, rows)
+
+    async def running(self, replica: str | None = None) -> Sequence[Run]:
+        sql = (
+            f"SELECT {RUN} FROM runs WHERE status = 'running' AND NOT EXISTS "
+            f"(SELECT 1 FROM holds WHERE holds.chat = runs.chat AND {_AWAKE} AND holds.replica <> ?) "
+            "ORDER BY created, chat, number"
+        )
+        return await to_thread.run_sync(_runs, await self._ask(sql, replica or ""))
+
+    # --- events -----------------------------------------------------------------------------------
+
+    async def tell(self, chat: str, run: str | None, events: Sequence[Mapping[str, JSON]]) -> Sequence[Told]:
+        if not events:
+            return []
+        at = columns.moment(micros(datetime.now(UTC)))
+        texts = [columns.to_json(dict(event)) for event in events]
+
+        def work() -> Steps[Sequence[Told]]:
+            sql = "UPDATE chats SET told = told + ? WHERE id = ? RETURNING told"  # others wait here until our end
+            last = _require_found((yield Statement(sql, (len(events), chat))), f"chat {chat!r}")
+            numbers = range(last - len(events) + 1, last + 1)
+            rows = [(number, run, text, micros(at), chat) for number, text in zip(numbers, texts, strict=True)]
+            yield Statement(f"INSERT INTO events ({TOLD}, chat) VALUES (?, ?, ?, ?, ?)", many=rows)
+            return [Told(number=n, run=run, event=event, at=at) for n, event in zip(numbers, events, strict=True)]
+
+        return await self._database.write(work)
+
+    async def told(self, chat: str, *, after: int = 0, most: int = 1000) -> Sequence[Told]:
+        sql = f"SELECT {TOLD} FROM events WHERE chat = ? AND number > ? ORDER BY number LIMIT ?"
+        return [columns.told_of(row) for row in await self._ask(sql, chat, after, most)]
+
+    # --- media, sleeping sessions, shares ---------------------------------------------------------
+
+    async def keep_media(self, chat: str, digest: str, kind: str, data: bytes) -> None:
+        sql = "INSERT INTO media (chat, digest, kind, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        await self._database.write(ask(sql, chat, digest, kind, data))
+
+    async def media(self, chat: str, digest: str) -> tuple[str, bytes] | None:
+        rows = await self._ask("SELECT kind, data FROM media WHERE chat = ? AND digest = ?", chat, digest)
+        return _first(rows, lambda row: (row[0], row[1]))
+
+    async def save_session(self, saved: SavedSession) -> None:
+        changes = ", ".join(f"{name} = excluded.{name}" for name in SAVED.split(", ")[1:])
+        sql = (
+            f"INSERT INTO saved_sessions ({SAVED}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (chat) DO UPDATE SET {changes}"
+        )
+        await self._database.write(ask(sql, *columns.saved_row(saved)))
+
+    async def saved_session(self, chat: str) -> SavedSession | None:
+        rows = await self._ask(f"SELECT {SAVED} FROM saved_sessions WHERE chat = ?", chat)
+        return _first(rows, columns.saved_of)
+
+    async def add_share(self, share: Share) -> None:
+        sql = f"INSERT INTO shares ({SHARE}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING token"
+        _require_new(await self._database.write(ask(sql, *columns.share_row(share))), "this share's token")
+
+    async def share(self, token: str) -> Share | None:
+        return _first(await self._ask(f"SELECT {SHARE} FROM shares WHERE token = ?", token), columns.share_of)
+
+    async def shares(self, chat: str) -> Sequence[Share]:
+        rows = await self._ask(f"SELECT {SHARE} FROM shares WHERE chat = ? ORDER BY created, token", chat)
+        return [columns.share_of(row) for row in rows]
+
+    async def delete_share(self, token: str) -> None:
+        await self._database.write(ask("DELETE FROM shares WHERE token = ?", token))
+
+    # --- users, audit -----------------------------------------------------------------------------
+
+    async def add_token(self, owner: str, digest: bytes) -> None:
+        def work() -> Steps[Rows]:
+            yield Statement("INSERT INTO tokens (owner, digest) VALUES (?, ?) ON CONFLICT DO NOTHING", (owner, digest))
+            return (yield Statement("SELECT owner FROM tokens WHERE digest = ? AND owner = ?", (digest, owner)))
+
+        _require_new(await self._database.write(work), "this token, of another user,")
+
+    async def owner_of(self, digest: bytes) -> str | None:
+        return _first(await self._ask("SELECT owner FROM tokens WHERE digest = ?", digest), lambda row: row[0])
+
+    async def delete_token(self, digest: bytes) -> None:
+        await self._database.write(ask("DELETE FROM tokens WHERE digest = ?", digest))
+
+    async def note(self, deed: Deed) -> None:
+        await self._database.write(ask(f"INSERT INTO deeds ({DEED}) VALUES (?, ?, ?, ?, ?)", *columns.deed_row(deed)))
+
+    async def deeds(self, *, owner: str | None = None, chat: str | None = None, most: int = 1000) -> Sequence[Deed]:
+        wanted = {name: value for name, value in (("owner", owner), ("chat", chat)) if value is not None}
+        where = f"WHERE {' AND '.join(f'{name} = ?' for name in wanted)}" if wanted else ""
+        sql = f"SELECT {DEED} FROM deeds {where} ORDER BY number DESC LIMIT ?"
+        return [columns.deed_of(row) for row in await self._ask(sql, *wanted.values(), most)]
+
+    # --- replicas ---------------------------------------------------------------------------------
+
+    async def hold(self, chat: str, replica: str, *, seconds: float = 30.0) -> bool:
+        sql = (
+            "INSERT INTO holds (chat, replica, clock, ends) VALUES (?, ?, {clock}, {now} + ?) ON CONFLICT (chat) DO "
+            "UPDATE SET replica = excluded.replica, clock = excluded.clock, ends = excluded.ends "
+            f"WHERE holds.replica = excluded.replica OR NOT ({_AWAKE}) RETURNING replica"
+        )
+        return bool(await self._database.write(ask(sql, chat, replica, seconds)))
+
+    async def holder(self, chat: str) -> str | None:
+        rows = await self._ask(f"SELECT replica FROM holds WHERE chat = ? AND {_AWAKE}", chat)
+        return _first(rows, lambda row: row[0])
+
+    async def let_go(self, chat: str, replica: str) -> None:
+        await self._database.write(ask("DELETE FROM holds WHERE chat = ? AND replica = ?", chat, replica))
+
+    async def ready(self) -> None:
+        await self._database.write(ask(f"UPDATE {MARK} SET tried = tried + 1"))
+
+    async def _ask(self, sql: str, *values: Any) -> Rows:
+        return await self._database.read(ask(sql, *values))
+
+
+def _written(run: Run) -> tuple[Row, str]:
+    return columns.run_row(run), columns.said_in(run)
+
+
+def _runs(rows: Rows) -> Sequence[Run]:
+    return [columns.run_of(row) for row in rows]
+
+
+def _first(rows: Rows, made: Callable[[Row], T]) -> T | None:
+    return made(rows[0]) if rows else None
+
+
+def _require_new(rows: Rows, what: str) -> None:
+    if not rows:
+        raise ConflictError(f"{what} is there already")
+
+
+def _require_found(rows: Rows, what: str) -> Any:
+    if not rows:
+        raise NotFoundError(f"there is no {what}")
+    return rows[0][0]

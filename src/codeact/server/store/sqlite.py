@@ -1,0 +1,95 @@
+"""SQLite: one file of this machine, which several processes of this machine may have open.
+
+Two connections, each used by one thread at a time: one writes and one reads, so that neither a search nor the wait for
+the disk stops the other, and neither stops the event loop. A commit waits for the disk (WAL, `synchronous=FULL`), so it
+survives a killed process and a power cut; all that has come together meanwhile shares the next commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import cast
+
+from anyio import CancelScope, CapacityLimiter, Lock, to_thread
+
+from codeact.errors import UsageError
+from codeact.server.store.schema import bring_up
+from codeact.server.store.sql import SqlStore
+from codeact.server.store.sqlite_file import MEMORY, Job, SqliteFile
+from codeact.server.store.work import T, Work
+
+
+@asynccontextmanager
+async def open_sqlite(address: str) -> AsyncGenerator[SqlStore]:
+    """The store in the file of `sqlite:PATH`, made where it is missing. That of `sqlite::memory:` ends with the block.
+
+    Raises:
+        UsageError: the address names no file.
+        SetupError: this Python's SQLite is too old.
+        StoreError: the file cannot be used, or is not ours.
+    """
+    path = address.partition(":")[2]
+    if not path or path.startswith("//"):
+        raise UsageError(f"{address!r} names no file; it should look like sqlite:PATH")
+    database = _Sqlite(path)
+    try:
+        await database.open()
+        yield SqlStore(database)
+    finally:
+        with CancelScope(shield=True):
+            await database.close()
+
+
+class _Sqlite:
+    """A `Database`."""
+
+    def __init__(self, path: str) -> None:
+        self._writing = _Lane(SqliteFile(path, "BEGIN IMMEDIATE"))
+        self._reading = self._writing if path == MEMORY else _Lane(SqliteFile(path, "BEGIN"))
+
+    async def open(self) -> None:
+        await self._writing.open()
+        await self.write(bring_up())
+        if self._reading is not self._writing:
+            await self._reading.open()
+
+    async def close(self) -> None:
+        await self._reading.close()
+        await self._writing.close()  # the last to close puts the log into the file
+
+    async def read(self, work: Work[T]) -> T:
+        return await self._reading.carry_out(work)
+
+    async def write(self, work: Work[T]) -> T:
+        return await self._writing.carry_out(work)
+
+
+class _Lane:
+    """One connection, and those who wait for it."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+        self._turn = Lock()
+        self._thread = CapacityLimiter(1)  # its own, so that a thousand busy threads elsewhere don't hold it up
+        self._waiting: list[Job] = []
+
+    async def open(self) -> None:
+        await to_thread.run_sync(self._file.open, limiter=self._thread)
+
+    async def close(self) -> None:
+        async with self._turn:
+            await to_thread.run_sync(self._file.close, limiter=self._thread)
+
+    async def carry_out(self, work: Work[T]) -> T:
+        """Whoever has the turn carries out what all have brought. Not to be cancelled, for the others' sake."""
+        job = Job(work)
+        self._waiting.append(job)
+        with CancelScope(shield=True):
+            async with self._turn:
+                if not job.done:
+                    jobs, self._waiting = self._waiting, []
+                    await to_thread.run_sync(self._file.carry_out, jobs, limiter=self._thread)
+        if job.error is not None:
+            raise job.error
+        return cast("T", job.value)

@@ -1,0 +1,93 @@
+"""What is to be done with a database, written once for all of them.
+
+A transaction is a generator: it yields statements and is sent their rows. So its steps stand in plain order in one
+place, and who carries it out decides how: SQLite runs all of it on its thread, PostgreSQL awaits each statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Rows = Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """`?` stands for each value, and `{word}` for what the databases write differently."""
+
+    sql: str
+    values: Row = ()
+    many: Sequence[Row] | None = None  # rows of values: the statement runs once for each, and gives no rows
+
+
+Steps = Generator[Statement, Rows, T]
+Work = Callable[[], Steps[T]]  # makes it anew for each try
+
+
+class Database(Protocol):
+    async def read(self, work: Work[T]) -> T:
+        """Raises `StoreError`, and what the work itself raises."""
+        ...
+
+    async def write(self, work: Work[T]) -> T:
+        """All of it or nothing, and on the disk when this returns; a cancellation waits until then.
+
+        Raises:
+            StoreError: the database failed.
+            NotFoundError: the chat that the work is about is not there.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The words in which databases differ. All else is SQL that both SQLite and PostgreSQL understand."""
+
+    words: Mapping[str, str]
+    placeholder: str = "?"
+
+    def written(self, sql: str) -> str:
+        return sql.format_map(self.words).replace("?", self.placeholder)
+
+
+def ask(sql: str, *values: Any) -> Work[Rows]:
+    """The work that is a single statement."""
+
+    def work() -> Steps[Rows]:
+        return (yield Statement(sql, values))
+
+    return work
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+# A model may say NUL, which PostgreSQL keeps in no text, and half a surrogate pair, which UTF-8 has no bytes for. Both
+# are written after an escape, which is doubled where it occurs itself: so any two texts stay different.
+_ESCAPE = "\x10"
+_UNFIT = re.compile(r"[\x00\x10\ud800-\udfff]")
+_ESCAPED = re.compile(r"\x10(\x10|[0-9a-f]{4})")
+
+
+def fit(row: Row) -> Row:
+    """The values as databases can hold them."""
+    return tuple(_UNFIT.sub(_escape, value) if isinstance(value, str) else value for value in row)
+
+
+def unfit(row: Row) -> Row:
+    """`fit`, undone."""
+    return tuple(
+        _ESCAPED.sub(_unescape, value) if isinstance(value, str) and _ESCAPE in value else value for value in row
+    )
+
+
+def _escape(found: re.Match[str]) -> str:
+    return _ESCAPE * 2 if found[0] == _ESCAPE else f"{_ESCAPE}{ord(found[0]):04x}"
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return _ESCAPE if found[1] == _ESCAPE else chr(int(found[1], 16))
