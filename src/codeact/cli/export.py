@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,10 +12,8 @@ from codeact.cli.options import option
 from codeact.cli.records import RecordFile, read_records
 from codeact.errors import MissingExtraError, UsageError
 from codeact.rollouts import read_results
-from codeact.trajectory import notebook, to_markdown, to_messages
-from codeact.types import JSON, Trajectory
+from codeact.trajectory.forms import Form, convert
 
-Form = Literal["messages", "markdown", "notebook"]  # one file of text
 Target = Literal["messages", "markdown", "notebook", "inspect"]
 FORM_OF_SUFFIX: dict[str, Form] = {".jsonl": "messages", ".md": "markdown", ".ipynb": "notebook"}
 
@@ -45,21 +42,6 @@ def export(
     return 0
 
 
-def convert(trajectories: Sequence[Trajectory], to: Form) -> str:
-    """The text of the converted file: all trajectories, one after the other."""
-    match to:
-        case "messages":
-            lines = [json.dumps({"messages": to_messages(each)}, ensure_ascii=False) for each in trajectories]
-            return "\n".join(lines) + "\n"
-        case "markdown":
-            return "\n".join(map(to_markdown, trajectories))
-        case "notebook":
-            return (
-                json.dumps(_one_notebook([notebook(each) for each in trajectories]), ensure_ascii=False, indent=1)
-                + "\n"
-            )
-
-
 def inspect_logs(file: Path, folder: Path) -> Sequence[Path]:
     """Raises what `export_logs` raises, and `MissingExtraError`."""
     results = read_results(file)
@@ -70,11 +52,6 @@ def inspect_logs(file: Path, folder: Path) -> Sequence[Path]:
             raise
         raise MissingExtraError("inspect", "an export to Inspect") from error
     return logs.export_logs(results, folder)
-
-
-def _one_notebook(notebooks: Sequence[dict[str, JSON]]) -> dict[str, JSON]:
-    cells = [cell for each in notebooks for cell in each["cells"]]
-    return {**notebooks[-1], "cells": [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells, 1)]}
 
 
 def write_new(path: Path, text: str) -> None:

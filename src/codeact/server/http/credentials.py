@@ -1,0 +1,102 @@
+"""Who somebody is: tokens of programs, cookies of browsers, and the codes of login links.
+
+All three are 256 random bits, so there is nothing to guess and no need of a slow hash. The store keeps a token and a
+cookie as its sha256 only. A cookie begins with the time it was made at, which the hash covers; its prefix keeps the two
+apart, so that what leaks from a browser is no token of a program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from codeact.server.store.base import Store
+
+TOKEN: Final = "cat_"  # noqa: S105 -- the prefix by which secret scanners, and we, know a token
+COOKIE: Final = "cac_"
+LEAST: Final = 24  # characters of a token that somebody else has made
+MOST: Final = 512  # characters of anything that is hashed and looked up
+CODES: Final = 100  # login links that wait to be used
+CODE_LASTS: Final = 3600.0  # seconds
+
+
+def new_token() -> str:
+    return TOKEN + secrets.token_urlsafe(32)
+
+
+def digest(text: str) -> bytes:
+    """As which a token or cookie is kept."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(slots=True)
+class Credentials:
+    """Finds the user behind a token or a cookie. `given` are tokens that only this process knows: digest to user."""
+
+    store: Store
+    given: Mapping[bytes, str] = field(default_factory=dict[bytes, str])
+    lasts: float = 30 * 86400.0  # seconds of a cookie
+    now: Callable[[], float] = time.time
+    codes: dict[bytes, tuple[str, float]] = field(default_factory=dict[bytes, tuple[str, float]])
+
+    async def owner_by_token(self, token: str) -> str | None:
+        """Raises `StoreError`."""
+        if not token or len(token) > MOST or token.startswith(COOKIE):
+            return None
+        asked = digest(token)
+        found = [owner for known, owner in self.given.items() if hmac.compare_digest(known, asked)]
+        return found[0] if found else await self.store.owner_of(asked)
+
+    async def owner_by_cookie(self, cookie: str) -> str | None:
+        """Raises `StoreError`."""
+        if not cookie.startswith(COOKIE) or len(cookie) > MOST or not self._fresh(cookie):
+            return None
+        return await self.store.owner_of(digest(cookie))
+
+    def invite(self, owner: str) -> str:
+        """A code for a login link: good once, and for an hour."""
+        now = self.now()
+        self.codes = {code: kept for code, kept in self.codes.items() if kept[1] > now}
+        if len(self.codes) >= CODES:
+            self.codes.pop(next(iter(self.codes)))
+        code = secrets.token_urlsafe(32)
+        self.codes[digest(code)] = (owner, now + CODE_LASTS)
+        return code
+
+    async def admit(self, code: str) -> tuple[str, str] | None:
+        """The user whom a code lets in, and a cookie for the browser; None for a code that is wrong, used or old.
+
+        Raises:
+            StoreError: the cookie could not be kept.
+        """
+        if len(code) > MOST:
+            return None
+        asked, now = digest(code), self.now()
+        found = [known for known in self.codes if hmac.compare_digest(known, asked)]
+        if not found:
+            return None
+        owner, until = self.codes.pop(found[0])
+        return (owner, await self.new_cookie(owner)) if now < until else None
+
+    async def new_cookie(self, owner: str) -> str:
+        """Raises `StoreError`."""
+        cookie = f"{COOKIE}{int(self.now()):x}_{secrets.token_urlsafe(32)}"
+        await self.store.add_token(owner, digest(cookie))
+        return cookie
+
+    async def forget(self, cookie: str) -> None:
+        """Log out. Raises `StoreError`."""
+        if cookie.startswith(COOKIE) and len(cookie) <= MOST:
+            await self.store.delete_token(digest(cookie))
+
+    def _fresh(self, cookie: str) -> bool:
+        try:
+            made = int(cookie.removeprefix(COOKIE).partition("_")[0][:16], 16)
+        except ValueError:
+            return False
+        return made <= self.now() + 300 and self.now() - made < self.lasts  # a clock may be set back a little

@@ -1,0 +1,124 @@
+"""The door: who does not get past it reaches no route, no page and no websocket. Everything is closed unless listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from codeact.errors import StoreError
+from codeact.server.http.callers import Caller, remember
+from codeact.server.http.credentials import Credentials
+from codeact.server.http.origin import SAFE, host_allowed, refusal
+from codeact.server.http.problems import of_error, problem, retry_after
+from codeact.server.http.rate import Rate
+from codeact.server.http.settings import HttpSettings
+
+OPEN: Final = frozenset({"/healthz", "/readyz", "/login"})
+SHARED: Final = "/shared/"
+
+
+@dataclass(slots=True)
+class Guard:
+    """ASGI middleware for requests and websockets alike: host, user, origin, rate."""
+
+    app: ASGIApp
+    settings: HttpSettings
+    credentials: Credentials
+    rate: Rate = field(init=False)
+    failures: Rate = field(init=False)  # of those whose token is wrong, by address
+
+    def __post_init__(self) -> None:
+        self.rate = Rate(self.settings.rate, self.settings.burst)
+        self.failures = Rate(0.5, 20)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        try:
+            refused = await self._refusal(HTTPConnection(scope))
+        except StoreError as error:
+            refused = of_error(error)
+        if refused is None:
+            return await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            return await refused(scope, receive, send)
+        return await _refuse_websocket(scope, refused, receive, send)
+
+    async def _refusal(self, asked: HTTPConnection) -> Response | None:
+        hosts = asked.headers.getlist("host")
+        if len(hosts) != 1 or not host_allowed(hosts[0], self.settings.hosts):
+            return problem(403, "this service is not known by that name; see --allow-host", kind="host")
+        caller = await self._caller(asked)
+        path = asked.scope["path"]
+        if caller is None and not self._open(path):
+            return self._unknown(asked)
+        if why := self._cross_origin(asked, caller):
+            return problem(403, why, kind="origin")
+        if caller is None:
+            return None
+        remember(asked.scope, caller)
+        return self._over_rate(caller)
+
+    async def _caller(self, asked: HTTPConnection) -> Caller | None:
+        """A token counts before a cookie, and a wrong token is not mended by a right cookie."""
+        scheme, _, token = asked.headers.get("authorization", "").partition(" ")
+        if scheme:
+            owner = await self.credentials.owner_by_token(token.strip()) if scheme.lower() == "bearer" else None
+            return Caller(owner, "token") if owner else None
+        cookie = asked.cookies.get(self.settings.cookie, "")
+        owner = await self.credentials.owner_by_cookie(cookie) if cookie else None
+        return Caller(owner, "cookie") if owner else None
+
+    def _open(self, path: str) -> bool:
+        return path in OPEN or path.startswith((SHARED, *self.settings.public))
+
+    def _cross_origin(self, asked: HTTPConnection, caller: Caller | None) -> str | None:
+        """A token is sent by nobody but who has it; all else a page of another origin may have caused."""
+        if caller is not None and caller.by == "token":
+            return None
+        upgrade, method = asked.scope["type"] == "websocket", cast("str", asked.scope.get("method", "GET"))
+        if caller is None and method in SAFE and not upgrade:
+            return None
+        return refusal(method, asked.headers, tls=self.settings.secure, upgrade=upgrade)
+
+    def _unknown(self, asked: HTTPConnection) -> Response:
+        if asked.scope["type"] == "http" and _wants_page(asked):
+            return RedirectResponse("/login", status_code=303)
+        peer = asked.client.host if asked.client else ""
+        if wait := self.failures.take(peer):
+            return problem(429, "too many requests without a right token", kind="rate", headers=retry_after(wait))
+        return problem(
+            401, "a token is needed: Authorization: Bearer …", headers={"www-authenticate": 'Bearer realm="codeact"'}
+        )
+
+    def _over_rate(self, caller: Caller) -> Response | None:
+        wait = self.rate.take(caller.owner)
+        if not wait:
+            return None
+        return problem(
+            429,
+            f"more than {self.settings.rate:g} requests a second; wait a little",
+            kind="rate",
+            headers=retry_after(wait),
+        )
+
+
+def _wants_page(asked: HTTPConnection) -> bool:
+    """A person's browser, which is shown where to log in; a program is told what is wrong."""
+    return (
+        asked.scope["method"] == "GET"
+        and "authorization" not in asked.headers
+        and "text/html" in asked.headers.get("accept", "")
+    )
+
+
+async def _refuse_websocket(scope: Scope, refused: Response, receive: Receive, send: Send) -> None:
+    """With an answer where the server can give one to a handshake, else by closing: the client sees a 403."""
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await refused(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1008})

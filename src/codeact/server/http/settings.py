@@ -1,0 +1,27 @@
+"""What the HTTP side may be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MiB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """Every bound of the HTTP side. The defaults are good for people on one machine."""
+
+    hosts: frozenset[str] = frozenset()  # names by which browsers may call this service, besides addresses and loopback
+    cookie: str = "codeact"  # its name: browsers share cookies among the ports of a host
+    secure: bool = False  # True where browsers come by TLS: cookies are kept to it
+    public: tuple[str, ...] = ()  # further path prefixes that anybody may ask for, such as the page of a share
+    body: int = MiB  # bytes of a request
+    upload: int = 256 * MiB  # bytes of a file that is given
+    uploads: int = 8  # of them at a time; more wait
+    streams: int = 32  # event streams of one user at a time
+    patience: float = 30.0  # seconds for the next piece of a request to come, or of an event stream to go
+    rate: float = 50.0  # requests per second of one user, in the long run
+    burst: int = 200  # requests of one user at once
+    heartbeat: float = 15.0  # seconds of silence after which an event stream says that it lives
+    login: float = 30 * 86400.0  # seconds for which a browser stays logged in

@@ -1,0 +1,100 @@
+"""Server-sent events to one listener: with numbers to resume from, a sign of life, and an end for who does not read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from codeact.server.nouns import Told
+
+HEADERS: Final = {
+    "cache-control": "no-store, no-transform",
+    "x-accel-buffering": "no",  # a proxy that collects an answer first would make a stream of it no more
+}
+ALIVE: Final = b": alive\n\n"
+AGAIN: Final = b"retry: 1000\n\n"  # milliseconds until a client that was cut off comes back
+
+Listen = Callable[[], AbstractAsyncContextManager[AsyncIterator[Told]]]
+
+
+def frame(told: Told) -> bytes:
+    """One event on the wire. JSON escapes line ends, so no content can begin a field of its own."""
+    data = {"number": told.number, "run": told.run, "at": told.at.isoformat(), "event": dict(told.event)}
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+    return f"id: {told.number}\ndata: {text}\n\n".encode()
+
+
+@dataclass(slots=True)
+class Line:
+    """The way to one client. Who does not take a piece within `patience` seconds is cut off; nothing is lost by that,
+    because it comes back with the number of the last event it has.
+    """
+
+    send: Send
+    patience: float
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    sent: int = 0
+
+    async def put(self, data: bytes, *, more: bool = True) -> None:
+        """Raises `TimeoutError`."""
+        with anyio.fail_after(self.patience):
+            async with self.lock:
+                await self.send({"type": "http.response.body", "body": data, "more_body": more})
+                self.sent += 1
+
+    async def beat(self, every: float) -> None:
+        while True:
+            before = self.sent
+            await anyio.sleep(every)
+            if self.sent == before:
+                await self.put(ALIVE)
+
+
+class EventStream(Response):
+    """An answer that goes on until the chat ends, the client leaves or does not read, or the service closes."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, listen: Listen, *, heartbeat: float, patience: float, closing: anyio.Event) -> None:
+        super().__init__(headers=HEADERS)
+        del self.headers["content-length"]
+        self._listen, self._closing = listen, closing
+        self._heartbeat, self._patience = heartbeat, patience
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        line = Line(send, self._patience)
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(_until_left, receive, group.cancel_scope)
+                group.start_soon(_until_closing, self._closing, group.cancel_scope)
+                group.start_soon(line.beat, self._heartbeat)
+                await self._pass_on(line)
+                group.cancel_scope.cancel()
+            await line.put(b"", more=False)
+        except* TimeoutError:
+            pass  # the answer has no end then, so the server closes the connection
+
+    async def _pass_on(self, line: Line) -> None:
+        await line.put(AGAIN)
+        async with self._listen() as events:
+            async for told in events:
+                await line.put(frame(told))
+
+
+async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+async def _until_closing(closing: anyio.Event, scope: anyio.CancelScope) -> None:
+    await closing.wait()
+    scope.cancel()

@@ -1,0 +1,108 @@
+"""Small things that hold large ones: rates, paths, headers, frames, log lines, metrics."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codeact.server.http.access import shown
+from codeact.server.http.headers import attachment, complete, kind_shown
+from codeact.server.http.metrics import Requests, family
+from codeact.server.http.paths import workspace_path
+from codeact.server.http.rate import Rate
+from codeact.server.http.sse import frame
+from codeact.server.nouns import Told
+
+
+def test_a_rate_lets_a_burst_through_and_then_one_at_a_time() -> None:
+    now = 0.0
+    rate = Rate(2.0, 3, now=lambda: now)
+    assert [rate.take("ann") for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    assert rate.take("bob") == 0.0
+    now = 0.5
+    assert [rate.take("ann"), rate.take("ann")] == [0.0, 0.5]
+
+
+def test_a_rate_remembers_only_so_many() -> None:
+    rate = Rate(1.0, 1, most=10)
+    for number in range(1000):
+        rate.take(str(number))
+    assert len(rate.buckets) == 10
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/etc/passwd",
+        "../x",
+        "a/../../x",
+        "a//b",
+        "./a",
+        "a/.",
+        "a\0b",
+        "a\nb",
+        "x/" * 21 + "x",
+        "é" * 501,
+        "a" * 256,
+        "\ud800",
+    ],
+)
+def test_a_path_that_may_lead_out_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="a path"):
+        workspace_path(path)
+
+
+def test_an_ordinary_path_stays_as_it_is() -> None:
+    assert workspace_path("data/Übersicht 2026.csv") == "data/Übersicht 2026.csv"
+
+
+@given(st.text())
+def test_no_name_of_a_file_breaks_out_of_its_header(name: str) -> None:
+    value = attachment(name)["content-disposition"]
+    assert value.isascii()
+    assert not set(value) & {"\r", "\n", "\0"}
+    assert value.count('"') == 2
+
+
+def test_only_pictures_without_script_are_shown() -> None:
+    assert kind_shown("image/png") == "image/png"
+    assert kind_shown("image/svg+xml") is None
+    assert kind_shown("text/html") is None
+    assert kind_shown("IMAGE/JPEG; x=y") == "image/jpeg"
+
+
+def test_an_answer_keeps_its_own_policy_and_gets_the_rest() -> None:
+    raw = dict(complete([(b"Content-Security-Policy", b"default-src 'self'")], tls=True))
+    assert raw[b"content-security-policy"] == b"default-src 'self'"
+    assert raw[b"x-content-type-options"] == b"nosniff"
+    assert b"strict-transport-security" in raw
+    assert b"strict-transport-security" not in dict(complete([], tls=False))
+
+
+@given(st.text())
+def test_no_text_breaks_out_of_its_event(text: str) -> None:
+    told = Told(number=7, run=None, event={"kind": "text_delta", "text": text}, at=datetime.now(UTC))
+    lines = frame(told).decode().split("\n")
+    assert lines[0] == "id: 7"
+    assert lines[2:] == ["", ""]
+    assert json.loads(lines[1].removeprefix("data: "))["event"]["text"] == text
+
+
+def test_the_log_shows_no_token_and_stays_on_its_line() -> None:
+    assert shown("/shared/SECRET/media/12") == "/shared/*/media/12"
+    assert shown("/sessions/1/shares/SECRET") == "/sessions/1/shares/*"
+    assert shown("/a\r\nGET /b 200") == "/a??GET?/b?200"
+
+
+def test_metrics_have_few_labels_whatever_is_asked() -> None:
+    requests = Requests()
+    for number in range(100):
+        requests.count(f"M{number}", "", 404, 0.001)
+    requests.count("GET", "/sessions/{id}", 200, 100.0)
+    text = "\n".join(requests.lines())
+    assert 'codeact_http_requests_total{method="other",route="other",status="404"} 100' in text
+    assert 'codeact_http_request_seconds_bucket{le="+Inf"} 101' in text
+    assert list(family("x", "gauge", "h", [((("a", 'q"\n'),), 1)]))[-1] == r'x{a="q\"\n"} 1'
