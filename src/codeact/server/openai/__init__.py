@@ -1,0 +1,1 @@
+"""The service as OpenAI-compatible endpoints: the official client runs unchanged against it."""

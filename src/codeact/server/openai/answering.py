@@ -1,0 +1,94 @@
+"""A chat completion: a fresh session, the messages as its history, one run, and nothing left behind.
+
+So a client may send a request again whenever it likes, and one that hangs up has stopped the agent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from codeact.agent import Agent, Conversation
+from codeact.events import Emit
+from codeact.server.nouns import Settings
+from codeact.server.openai.bounded import BoundedModel
+from codeact.server.openai.chat import ChatAnswer, Tell, ignore_chunk
+from codeact.server.openai.chat_wire import ChatRequest, check_supported, said_in
+from codeact.server.openai.lending import Chosen, Lender, choose
+from codeact.server.openai.said import Attachment, Prompt, listing, prompt_of, with_images
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatTask:
+    """What a request to `/chat/completions` asks for."""
+
+    asked: ChatRequest
+    chosen: Chosen
+    prompt: Prompt
+
+    def answer(self, tell: Tell = ignore_chunk) -> ChatAnswer:
+        extras, options = self.asked.codeact, self.asked.stream_options
+        return ChatAnswer(
+            id=f"chatcmpl-{uuid4().hex}",
+            created=int(time.time()),
+            model=self.asked.model,
+            tell=tell,
+            with_steps=extras.steps or self.chosen.steps,
+            with_figures=extras.figures,
+            with_usage=options is not None and options.include_usage,
+            stops=self.asked.stops,
+        )
+
+    def agent(self, lender: Lender) -> Agent:
+        settings = Settings(
+            model=self.chosen.spec,
+            system=self.prompt.system,
+            temperature=self.asked.temperature,
+            turns=self.asked.codeact.turns,
+        )
+        agent = lender.agent(settings)
+        return agent if self.asked.seed is None else replace(agent, seed=self.asked.seed)
+
+
+def chat_task(asked: ChatRequest, models: Sequence[str]) -> ChatTask:
+    """Raises `UsageError` and `NotFoundError` for a request that cannot be served."""
+    check_supported(asked)
+    prompt = prompt_of(said_in(asked.messages), param="messages")
+    return ChatTask(asked=asked, chosen=choose(models, asked.model), prompt=prompt)
+
+
+async def complete(task: ChatTask, agent: Agent, files: Sequence[Attachment], answer: ChatAnswer) -> None:
+    """Run the agent, and let `answer` hear of it.
+
+    Raises:
+        ModelError, SandboxError: as `Agent.run` does.
+    """
+    async with agent.open() as conversation:
+        bound(conversation, task.asked.most_tokens)
+        await say(conversation, task.prompt, files, answer.hear)
+    answer.close()
+
+
+def bound(conversation: Conversation, most: int | None) -> None:
+    """Let a conversation's model write no more than `most` tokens."""
+    if most is not None:
+        setup = conversation.setup
+        conversation.setup = replace(setup, model=BoundedModel(setup.model, most))
+
+
+async def say(conversation: Conversation, prompt: Prompt, files: Sequence[Attachment], emit: Emit) -> None:
+    """Put files and history in place, send the message, and let the agent act until its end.
+
+    Raises:
+        TransferError: no room for a file.
+        ModelError, SandboxError: as `Conversation.send` does.
+    """
+    for file in files:
+        await conversation.session.put(file.name, file.data or b"")
+    conversation.messages.extend(prompt.history)
+    if prompt.images:
+        conversation.messages.append(with_images(prompt.images))
+    text = listing(prompt.text, [(file.name, len(file.data or b"")) for file in files])
+    await conversation.send(text, emit=emit)

@@ -1,0 +1,61 @@
+"""How a request gets in: bounded, with its owner, and out again with an error in OpenAI's form if there is one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message
+
+from codeact.errors import CodeActError
+from codeact.server.openai.errors import InvalidRequestError, Refusal, refusal
+
+MOST_BODY = 64 * 1024 * 1024  # bytes; uploads of files have a bound of their own
+
+Owner = Callable[[Request], Awaitable[str]]
+"""The name of whoever sent a request, from its bearer token; raises an `HTTPException` for strangers."""
+
+_log = logging.getLogger(__name__)
+
+
+def told(error: Exception) -> Refusal:
+    """`refusal`, and a line in the log for what is nobody's but our own fault."""
+    refused = refusal(error)
+    if refused.status >= 500:
+        _log.error("a request failed: %s", error, exc_info=None if isinstance(error, CodeActError) else error)
+    return refused
+
+
+class OpenAIRoute(APIRoute):
+    """A route whose errors, also those of reading its body, are worded as OpenAI's clients read them."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(bounded(request))
+            except Exception as error:  # noqa: BLE001 (the edge: what is no CodeActError is a bug, and told as a failure)
+                refused = told(error)
+                return JSONResponse(refused.body, status_code=refused.status, headers=dict(refused.headers))
+
+        return answer
+
+
+def bounded(request: Request, most: int = MOST_BODY) -> Request:
+    """The request, whose body ends in an error where it becomes too long; nothing is believed of its headers."""
+    read = 0
+
+    async def receive() -> Message:
+        nonlocal read
+        message = await request.receive()
+        read += len(message.get("body", b""))
+        if read > most:
+            raise InvalidRequestError(f"the body may have {most:,} bytes", code="request_too_large")
+        return message
+
+    return Request(request.scope, receive)

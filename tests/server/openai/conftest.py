@@ -1,0 +1,98 @@
+"""A real server on loopback, with the scripted model and the real sandbox; the official client against it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+import openai
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from codeact.agent import Agent, Budget
+from codeact.models import Model
+from codeact.models.scripted import ScriptedModel, ScriptedReply
+from codeact.sandbox import Sandbox
+from codeact.sandbox.local import LocalSandbox
+from codeact.server.nouns import Settings
+from codeact.server.openai.router import router
+
+TOKENS = {"token-of-ada": "ada", "token-of-bob": "bob"}
+
+
+@dataclass
+class Kitchen:
+    """The least that lends agents."""
+
+    sandbox: Sandbox
+    model: Model
+    models: Sequence[str] = ("scripted:script",)
+    asked: list[Settings] = field(default_factory=list[Settings])
+
+    def agent(self, settings: Settings) -> Agent:
+        self.asked.append(settings)
+        budget = Budget(turns=settings.turns) if settings.turns else Budget()
+        return Agent(self.model, sandbox=self.sandbox, system=settings.system, budget=budget)
+
+
+async def owner_of(request: Request) -> str:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or token not in TOKENS:
+        raise HTTPException(401, "this token is not known")
+    return TOKENS[token]
+
+
+@dataclass
+class Place:
+    """A running server."""
+
+    base_url: str
+    model: ScriptedModel
+    kitchen: Kitchen
+
+    def client(self, who: str = "ada", **options: object) -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(base_url=self.base_url, api_key=f"token-of-{who}", max_retries=0, **options)
+
+    def sync_client(self, who: str = "ada") -> openai.OpenAI:
+        return openai.OpenAI(base_url=self.base_url, api_key=f"token-of-{who}", max_retries=0)
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Place]]
+
+
+@pytest.fixture
+def serve(warm_sandbox: LocalSandbox) -> Serve:
+    @asynccontextmanager
+    async def serving(*replies: ScriptedReply, pace: float = 0.0, **options: object) -> AsyncIterator[Place]:
+        model = ScriptedModel(replies, pace=pace)
+        kitchen = Kitchen(warm_sandbox, model)
+        app = FastAPI()
+        app.include_router(router(kitchen, owner=owner_of, **options), prefix="/v1")
+        async with on_loopback(app) as address:
+            yield Place(f"{address}/v1", model, kitchen)
+
+    return serving
+
+
+@asynccontextmanager
+async def on_loopback(app: FastAPI) -> AsyncIterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on", ws="none"))
+    failures: list[Exception] = []  # raised below: the task group would wrap them, and cancel the server in the middle
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.serve)
+        with anyio.fail_after(30):
+            while not server.started:  # noqa: ASYNC110 (uvicorn tells nobody)
+                await anyio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        try:
+            yield f"http://127.0.0.1:{port}"
+        except Exception as error:  # noqa: BLE001 (see above)
+            failures.append(error)
+        server.should_exit = True
+    if failures:
+        raise failures[0]
