@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import anyio
@@ -22,16 +23,28 @@ from codeact.agent.loop import Run
 from codeact.agent.result import RunResult
 from codeact.agent.resume import take_up
 from codeact.errors import SandboxError, SetupError, TransferError, UnsupportedError, UsageError
-from codeact.events import Emit, Finished, ignore
+from codeact.events import ActionFinished, ActionStarted, Emit, Finished, ignore
 from codeact.models.base import Model
 from codeact.sandbox.asking import Ask
 from codeact.sandbox.base import Checkpoint, Session
-from codeact.trajectory import TrajectoryWriter
 from codeact.trajectory.history import messages_of
-from codeact.types import JSON, Message, Outcome, Step, Text, ToolBox, Trajectory
+from codeact.types import JSON, CodeAction, ExecResult, Message, Outcome, Step, Text, ToolBox, Trajectory
 
 PREPARATION = 60.0  # seconds that preparing a session may take
 MAX_TASK = 100_000  # characters of one message; longer material belongs into a file, where code can read it in parts
+
+
+Given = str | Path | tuple[str, bytes]  # a file for the workspace: one of the host, or a name and its bytes
+
+
+class Record(Protocol):
+    """Where a run is written down as it goes: a `TrajectoryWriter`, say."""
+
+    def begin(self, trajectory: Trajectory) -> None: ...
+
+    def step(self, step: Step) -> None: ...
+
+    def end(self, outcome: Outcome) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +82,7 @@ class Conversation:
     parent: str | None = None  # id of the trajectory of the last message
     marks: list[Mark] = field(default_factory=list["Mark"])  # for `undo`, oldest first
     prepared: str = ""  # what ran in the session before anything was said
+    notice: str = ""  # for the model, with the next message: what became of its variables meanwhile, say
 
     @property
     def session(self) -> Session:
@@ -103,15 +117,16 @@ class Conversation:
         self,
         text: str,
         *,
-        files: Sequence[str | Path] = (),
+        files: Sequence[Given] = (),
         emit: Emit = ignore,
-        record: TrajectoryWriter | None = None,
+        record: Record | None = None,
         budget: Budget | None = None,
+        id: str | None = None,
     ) -> RunResult:
         """Send one message and let the agent act until it answers or its budget is used up.
 
-        `files` are copied into the workspace first. With `record` the trajectory is written as it goes. When this is
-        cancelled or fails, the history keeps every step that was complete, and the conversation can go on.
+        `files` are copied into the workspace first. With `record` the trajectory is written as it goes; `id` is its id.
+        When this is cancelled or fails, the history keeps every step that was complete, and the conversation can go on.
 
         Raises:
             UsageError: an empty or over-long message, or a file that is not there.
@@ -120,10 +135,12 @@ class Conversation:
         """
         check_message(text)
         mark = Mark(messages=tuple(self.messages), checkpoint=await self._checkpoint(), parent=self.parent)
-        names = [await self._put(Path(file)) for file in files]
-        self._say(text if not names else f"{text}\n\nFiles in the working directory: {', '.join(names)}")
+        names = [await self._put(file) for file in files]
+        given = f"Files in the working directory: {', '.join(names)}" if names else ""
+        self._say("\n\n".join(filter(None, [self.notice, text, given])))
+        self.notice = ""
         self.marks.append(mark)
-        trajectory = self._begin(text)
+        trajectory = self._begin(text, id)
         if record is not None:
             record.begin(trajectory)
 
@@ -146,10 +163,37 @@ class Conversation:
         run = self._run(cut.task, emit, lambda step: None, self.setup.budget)
         take_up(run, cut)
         self.messages[:] = messages_of(cut)
-        trajectory = replace(self._begin(cut.task), prompt=cut.prompt, parent=cut.parent)
+        trajectory = replace(self._begin(cut.task, None), prompt=cut.prompt, parent=cut.parent)
         return await self._carry_on(run, trajectory, None)
 
-    async def _carry_on(self, run: Run, trajectory: Trajectory, record: TrajectoryWriter | None) -> RunResult:
+    def follow(self, last: Trajectory | None) -> None:
+        """Let the next message follow a recorded run, or be the first: the history is that run's, under the system
+        prompt of this conversation. The session is taken as it is, as in `resume`, and `undo` reaches no further back.
+        """
+        system = [message for message in self.messages[:1] if message.role == "system"]
+        earlier = messages_of(last) if last else []
+        self.messages[:] = [*system, *(message for message in earlier if message.role != "system")]
+        self.parent = last.id if last else None
+        self.marks.clear()
+
+    async def run_code(self, code: str, *, time_limit: float = 60.0, emit: Emit = ignore) -> ExecResult:
+        """Run a cell of the person's own between two messages. It is no step, and the agent does not see it. Tools that
+        need approval ask for it, and so may the code.
+
+        Raises:
+            UsageError: the action space runs no code.
+            SandboxError: the machinery failed.
+        """
+        setup, session = self.setup, self.session
+        meter = Meter(replace(setup.budget, action_time=time_limit))
+        hands = Hands(tools=setup.tools, session=session, approve=setup.approve, ask=setup.ask, meter=meter, emit=emit)
+        emit(ActionStarted(CodeAction(code)))
+        with setup.relay.through(hands):
+            result = await session.run(code, time_limit=time_limit, emit=emit)
+        emit(ActionFinished(result))
+        return result
+
+    async def _carry_on(self, run: Run, trajectory: Trajectory, record: Record | None) -> RunResult:
         outcome = Outcome(status="cancelled", message="cancelled by the user")
         try:
             with self.setup.relay.through(run.hands):
@@ -213,10 +257,10 @@ class Conversation:
             seed=setup.seed,
         )
 
-    def _begin(self, task: str) -> Trajectory:
+    def _begin(self, task: str, id: str | None) -> Trajectory:
         info = self.setup.session.info if self.setup.session else None
         return Trajectory(
-            id=uuid4().hex,
+            id=id or uuid4().hex,
             task=task,
             prompt=tuple(self.messages),
             agent=self.setup.described,
@@ -244,7 +288,12 @@ class Conversation:
         else:
             self.messages.append(Message.of("user", text))
 
-    async def _put(self, path: Path) -> str:
+    async def _put(self, file: Given) -> str:
+        if isinstance(file, tuple):
+            name, data = file
+            await self.session.put(name, data)
+            return f"{name} ({len(data):,} bytes)"
+        path = Path(file)
         if not await anyio.Path(path).is_file():
             raise UsageError(f"no such file: {str(path)!r}")
         size = (await anyio.Path(path).stat()).st_size

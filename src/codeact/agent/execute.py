@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import anyio
 
@@ -28,6 +29,14 @@ from codeact.types import (
     ToolResults,
     ToolSpec,
 )
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """Tools that also answer the questions of code."""
+
+    async def answer(self, question: Question) -> str | None: ...
+
 
 Approve = Callable[[CodeAction | ToolCalls | ToolCall], Awaitable[bool | str]]
 """Asked before each action, and before each call of a tool that needs approval. True lets it run; False, or a reason in
@@ -161,7 +170,7 @@ class Relay:
 
     async def answer(self, question: Question) -> str | None:
         """As `Hands.answer`; None between runs."""
-        return await self.current.answer(question) if isinstance(self.current, Hands) else None
+        return await self.current.answer(question) if isinstance(self.current, Answers) else None
 
     @contextmanager
     def through(self, tools: ToolBox) -> Generator[None]:

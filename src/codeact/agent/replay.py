@@ -6,6 +6,7 @@ again, so a replay tells whether a run depends on anything else: a package's ver
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,9 @@ from codeact.actions.base import ActionSpace
 from codeact.agent.conversation import PREPARATION
 from codeact.errors import ParseError, ToolError
 from codeact.events import Emit, ReplyParsed, TurnStarted, ignore
-from codeact.sandbox.asking import QUESTIONS
+from codeact.sandbox.asking import QUESTIONS, Question
 from codeact.sandbox.base import Sandbox, Session
+from codeact.sandbox.box.questions import INPUT, PASSWORD
 from codeact.sandbox.box.values import from_json, to_json
 from codeact.sandbox.network import network_policy
 from codeact.trajectory import Difference, compare
@@ -63,8 +65,8 @@ async def replay(
         if setup := runs[0].environment.get("setup"):
             await session.run(setup, time_limit=PREPARATION)
         for run in earlier:
-            await _run_again(run, session, tools, ignore)
-        results = await _run_again(trajectory, session, tools, emit)
+            await run_again(run, session, tools, ignore)
+        results = await run_again(trajectory, session, tools, emit)
     return sorted([*_read_again(trajectory), *compare(trajectory, results)], key=lambda difference: difference.step)
 
 
@@ -82,6 +84,13 @@ class RecordedTools:
             for name in dict.fromkeys(self.names)
         ]
 
+    async def answer(self, question: Question) -> str | None:
+        """What the person had answered to the same question; None where the record does not say, as for a password."""
+        with contextlib.suppress(ToolError):
+            answer = await self.call(ToolCall(PASSWORD if question.secret else INPUT, (question.prompt,)))
+            return answer if isinstance(answer, str) else None
+        return None
+
     async def call(self, call: ToolCall) -> Any:
         wanted = (call.name, to_json(list(call.args)), to_json(dict(call.kwargs)))
         for record in self.records:
@@ -91,9 +100,14 @@ class RecordedTools:
         raise ToolError(f"the record has no such call of {call.name}()", name="LookupError")
 
 
-async def _run_again(
-    trajectory: Trajectory, session: Session, tools: RecordedTools, emit: Emit
+async def run_again(
+    trajectory: Trajectory, session: Session, tools: RecordedTools, emit: Emit = ignore
 ) -> Mapping[int, Result]:
+    """Run the code of a trajectory in a session whose calls `tools` answers. The results by step, as they are now.
+
+    Raises:
+        SandboxError: the machinery failed.
+    """
     limit = trajectory.agent.get("budget", {}).get("action_time", 60.0)
     results: dict[int, Result] = {}
     for step, reply, recorded in _with_results(trajectory):

@@ -56,6 +56,7 @@ class Meter:
         return [["total memory", True, f"{total}, by a control group (version {version})"]]
 
     def cpu_seconds(self) -> float:
+        """Used by the session so far, its branches included."""
         used = self._group.cpu_seconds()
         return self._kin.cpu_seconds() if used is None else used
 
@@ -113,6 +114,9 @@ class Elsewhere:
 
     limits: Limits
     layers: tuple[()] = ()
+
+    def cpu_seconds(self) -> None:
+        return None
 
     def begin(self) -> Look:
         return lambda: (None, math.inf)

@@ -57,7 +57,7 @@ class BoxSession:
         self._past = Past(control, branch, checkpoints)
         self._pipes = pipes
         self._tools = tools
-        self._meter = meter
+        self.meter = meter
         self._limits = limits = meter.limits
         self._turn = anyio.Lock(fast_acquire=True)  # whoever has it waits for the box: the others have a turn then
         self._ran = 0  # actions so far
@@ -92,7 +92,7 @@ class BoxSession:
             SandboxError: the machinery failed.
         """
         frame = await self._control.ready()
-        rows = list(server.around), frame.body.get("layers"), await self._spawn(), self._meter.layers
+        rows = list(server.around), frame.body.get("layers"), await self._spawn(), self.meter.layers
         self.isolation = isolation.report(*rows, checks=server.checks, above=server.above)
         self._info = BoxInfo(
             python=server.python,
@@ -162,7 +162,7 @@ class BoxSession:
                 limits=self._limits,
                 time_limit=time_limit,
                 emit=emit,
-                look=self._meter.begin(),
+                look=self.meter.begin(),
             )
             self._action, self.used_at = action, time.monotonic()
             try:
@@ -194,7 +194,7 @@ class BoxSession:
             raise
 
     async def _result(self, action: Action, report: reports.Report | None, duration: float) -> ExecResult:
-        kills = self._meter.new_kills()
+        kills = self.meter.new_kills()
         if report is None:
             starved = kills.machine > 0
             state: State = "lost"
@@ -308,7 +308,7 @@ class BoxSession:
                 (out, stdout), (err, stderr) = open_pipe(given, kept), open_pipe(given, kept)
                 number, root = await self._control.branch(self._branch, [stdout, stderr])
                 given.callback(os.close, root)
-                shared: dict[str, Any] = {"control": self._control, "tools": self._tools, "meter": self._meter}
+                shared: dict[str, Any] = {"control": self._control, "tools": self._tools, "meter": self.meter}
                 branch = BoxSession(**shared, pipes=(out, err), checkpoints=self._policy, branch=number)
                 branch._forks = self._forks
                 with anyio.CancelScope(shield=True):

@@ -1,0 +1,283 @@
+"""The course of a chat while it is awake: its runs, one after the other, and the ways between them.
+
+Nothing here keeps two callers apart: that is the room's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import anyio
+
+from codeact.agent import Agent
+from codeact.errors import NotFoundError, SandboxError, StoreError
+from codeact.sandbox.base import Session
+from codeact.server import sleeping, tree
+from codeact.server.given import Given
+from codeact.server.living import NOWHERE, Living, Restored
+from codeact.server.nouns import Chat, Run, SavedSession, Settings, StateKept
+from codeact.server.oversight import Oversight
+from codeact.server.recording import Narrator, Recording
+from codeact.server.shared import Shared
+from codeact.server.shared_model import Watched
+from codeact.types import JSON, Trajectory
+
+_OF_SESSION = ("actions", "tools", "network", "memory", "system")  # settings that another session is needed for
+
+
+@dataclass(slots=True)
+class Going:
+    """A run that goes on."""
+
+    recording: Recording
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+
+
+@dataclass(slots=True)
+class Course:
+    shared: Shared
+    oversight: Oversight
+    living: Living
+    last: Trajectory | None = None  # what a message after `head` follows
+    going: Going | None = None
+    ended: Run | None = None  # the run that was going on before
+    behind: Recording | None = None  # of a run that has ended while the store could not be written
+    given: list[JSON] = field(default_factory=list[JSON])  # files that the user has put since the last run
+
+    @property
+    def chat(self) -> Chat:
+        return self.oversight.chat
+
+    @property
+    def session(self) -> Session | None:
+        return self.living.session
+
+    # --- waking and sleeping ---
+
+    async def wake(self) -> Restored:
+        """Open the session in the state after `head`, as far as that can be had.
+
+        Raises:
+            StoreError, SandboxError: the machinery failed.
+        """
+        await end_interrupted(self.shared, self.chat.id)
+        return await self._go_to(await self.path_to(self.chat.head))
+
+    async def fall_asleep(self) -> None:
+        """Save the state into the store, and tell. Raises `StoreError`; where the session cannot be saved, less is."""
+        await self.settle()
+        skipped: dict[str, str] = {}
+        try:
+            if (saved := await self.saved()) is not None:
+                await self.shared.store.save_session(saved)
+                skipped = dict(saved.skipped)
+        except SandboxError as error:  # its end, say: what was saved earlier is still there
+            skipped = {"all variables and files": str(error)}
+        self.oversight.tell({"kind": "slept", "skipped": skipped})
+        await self.oversight.telling.flushed()
+        self.oversight.telling.rest()
+
+    async def saved(self) -> SavedSession | None:
+        """Save the state after `head`; None where no code is run. Raises `SandboxError`."""
+        if self.session is None or self.living.stands == NOWHERE:
+            return None
+        return await sleeping.save(self.session, self.chat.id, self.chat.head, self.shared.settings.quotas)
+
+    # --- runs ---
+
+    async def begin(self, text: str, files: Sequence[Given], *, seed: int = 0) -> Run:
+        """Begin a run after `head`; the state is the one after it."""
+        await self.settle()
+        if self.living.stands != self.chat.head:  # its session has ended, or the store failed in the middle of a move
+            await self._go_to(await self.path_to(self.chat.head))
+        self.shared.admit_run(self.chat.owner)
+        try:
+            return await self._begin(text, files, seed)
+        except BaseException:
+            self.shared.ledger.end(self.chat.owner)
+            raise
+
+    async def _begin(self, text: str, files: Sequence[Given], seed: int) -> Run:
+        names = tuple(file.path for file in files)
+        run = Run(
+            id=uuid4().hex, chat=self.chat.id, parent=self.chat.head, text=text, files=names, created=datetime.now(UTC)
+        )
+        going = Going(Recording(run, self.shared.store))
+        await self._enter(going.recording)
+        self._prepare(files, seed)
+        self.going, self.living.stands = going, run.id
+        self.oversight.recording = going.recording
+        told = {"kind": "run_begun", "parent": run.parent, "text": text, "files": [file.noted for file in files]}
+        self.oversight.tell(told)
+        self.shared.tasks.start_soon(self._carry_out, going, files)
+        return run
+
+    async def _enter(self, recording: Recording) -> None:
+        """Enter a run into the store, and the chat's head."""
+        run = recording.run
+        await self.shared.store.add_run(run)
+        try:
+            await self.save(replace(self.chat, title=self.chat.title or tree.title_of(run.text), head=run.id))
+        except BaseException as error:
+            recording.close(error if isinstance(error, Exception) else None, cancelled=True)
+            self.behind = recording
+            raise
+
+    def _prepare(self, files: Sequence[Given], seed: int) -> None:
+        """Let the conversation go on where the chat is, and its record say what it was given."""
+        conversation = self.living.conversation
+        conversation.follow(self.last)
+        noted = {"files": [*self.given, *(file.noted for file in files)]}
+        described = {**conversation.setup.described, **noted}
+        conversation.setup = replace(conversation.setup, described=described, seed=seed)
+
+    async def _carry_out(self, going: Going, files: Sequence[Given]) -> None:
+        conversation, run, problem = self.living.conversation, going.recording.run, None
+        with going.scope:
+            try:
+                await conversation.send(
+                    run.text,
+                    files=[(file.path, file.data) for file in files],
+                    emit=Narrator(self.oversight.telling, run.id),
+                    record=going.recording,
+                    id=run.id,
+                )
+            except Exception as error:  # noqa: BLE001 -- whatever it is of, the run has failed and the room has not
+                problem = error
+        with anyio.CancelScope(shield=True):
+            await self._end(going, problem)
+
+    async def _end(self, going: Going, problem: Exception | None) -> None:
+        try:
+            recording = going.recording
+            recording.close(problem, cancelled=going.scope.cancel_called)
+            await self._keep_marks(recording.run, problem)
+            self.last = recording.run.trajectory or self.last
+            self.ended, self.behind, self.given = recording.run, recording, []
+            event = {"kind": "run_ended", "status": recording.run.status, "message": recording.message(problem)}
+            await self._try_to_settle()
+            self.oversight.tell(event)
+            self.oversight.charge(self.session)
+        finally:
+            self.shared.ledger.end(self.chat.owner)
+            self.going = self.oversight.recording = None
+            going.ended.set()
+
+    async def _keep_marks(self, run: Run, problem: Exception | None) -> None:
+        """What the conversation has kept of its state before the run is the one after the run's parent."""
+        marks = self.living.conversation.marks
+        self.living.stands = NOWHERE if isinstance(problem, SandboxError) else run.id
+        if marks:
+            await self.living.take(run.parent, marks.pop().checkpoint)
+
+    async def settle(self) -> None:
+        """Write what the store could not take when it happened. Raises `StoreError`."""
+        if self.behind is not None:
+            await self.behind.kept()
+            self.behind = None
+
+    async def _try_to_settle(self) -> None:
+        try:
+            await self.settle()
+            await self.save(self.chat)
+        except (StoreError, NotFoundError):  # later then, and what the store says is in the log's `problem`
+            pass
+
+    # --- the tree ---
+
+    async def path_to(self, run: str | None) -> list[Run]:
+        """Raises `NotFoundError` where there is no such run."""
+        await self.settle()
+        return tree.path_to(await self.shared.store.runs(self.chat.id), run) if run is not None else []
+
+    async def move(self, run: str | None) -> StateKept:
+        """Put `head` there, with the state as it was after that run."""
+        if run == self.chat.head == self.living.stands:
+            return "kept"
+        path = await self.path_to(run)
+        if self.living.stands == self.chat.head:
+            await self.living.keep(self.chat.head)
+        found = await self._go_to(path)
+        await self.save(replace(self.chat, head=run))
+        self.given = []
+        self.oversight.tell({"kind": "head_moved", "to": run, "state": found.state, "skipped": dict(found.skipped)})
+        return found.state
+
+    async def _go_to(self, path: Sequence[Run]) -> Restored:
+        saved = await self.shared.store.saved_session(self.chat.id)
+        found = await self.living.go_to(path, saved)
+        self.last = tree.last_trajectory(path)
+        self.oversight.charge(self.session)
+        return found
+
+    async def save(self, chat: Chat) -> None:
+        """Raises `StoreError`; then the chat is as it was."""
+        changed = replace(chat, changed=datetime.now(UTC))
+        await self.shared.store.change_chat(changed)
+        self.oversight.chat = changed
+
+    async def furnish(self, settings: Settings) -> None:
+        """Let the chat go on with other settings. A session that would be another is saved and opened anew."""
+        living, before = self.living, self.living.agent
+        agent = agent_of(self.shared, self.oversight, settings)
+        if any(getattr(settings, name) != getattr(self.chat.settings, name) for name in _OF_SESSION):
+            saved, path = await self.saved(), await self.path_to(self.chat.head)
+            await living.close()
+            living.agent = agent
+            try:
+                found = await living.go_to(path, saved)
+            except BaseException:
+                living.agent = before
+                raise
+            self.tell_woken(found)
+        else:
+            setup = living.conversation.setup
+            model = watched(self.shared, self.oversight, settings)
+            described = {**setup.described, "model": model.name, "budget": asdict(agent.budget)}
+            living.agent = agent
+            living.conversation.setup = replace(setup, model=model, budget=agent.budget, described=described)
+        await self.save(replace(self.chat, settings=settings))
+
+    def tell_woken(self, found: Restored) -> None:
+        self.oversight.tell({"kind": "woken", "state": found.state, "skipped": dict(found.skipped)})
+
+
+def watched(shared: Shared, oversight: Oversight, settings: Settings) -> Watched:
+    return Watched(shared.model(settings.model), oversight.before)
+
+
+def agent_of(shared: Shared, oversight: Oversight, settings: Settings) -> Agent:
+    """The agent of a chat. Raises `UsageError` for what is not offered (any more)."""
+    return shared.agent(
+        settings, model=watched(shared, oversight, settings), approve=oversight.approve, ask=oversight.answer
+    )
+
+
+def living_of(shared: Shared, oversight: Oversight) -> Living:
+    """The conversation of a chat, as yet closed. Raises `UsageError` as `agent_of`."""
+    chat = oversight.chat
+
+    async def fetch(digest: str) -> bytes | None:
+        found = await shared.store.media(chat.id, digest)
+        return found[1] if found else None
+
+    return Living(
+        agent=agent_of(shared, oversight, chat.settings),
+        tasks=shared.tasks,
+        fetch=fetch,
+        most=shared.settings.checkpoints,
+        replay_time=shared.settings.replay_time,
+    )
+
+
+async def end_interrupted(shared: Shared, chat: str) -> None:
+    """Mark the runs of a chat that nobody carries out any more: their process has ended. The caller holds the chat."""
+    for run in await shared.store.runs(chat, trajectories=False):
+        if run.status == "running" and (whole := await shared.store.run(chat, run.id)) is not None:
+            await shared.store.change_run(replace(whole, status="interrupted"))
+            message = "the service ended while this run was going on"
+            shared.telling(chat).tell(run.id, {"kind": "run_ended", "status": "interrupted", "message": message})

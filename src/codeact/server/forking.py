@@ -1,0 +1,76 @@
+"""A chat made of another: its runs up to the head, what was told of them, and the interpreter's state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import uuid4
+
+import anyio
+
+from codeact.server import tree
+from codeact.server.course import Course
+from codeact.server.given import given_to
+from codeact.server.nouns import Chat, Run
+from codeact.server.store.base import Store
+from codeact.types import JSON
+
+_PAGE = 500  # events that are copied at once
+
+
+async def fork(course: Course, title: str) -> Chat:
+    """Copy the chat of a course. A branch of a live session ends with it, so the copy's state is a saved one, which it
+    finds when it is woken.
+    """
+    store, now = course.shared.store, datetime.now(UTC)
+    await course.shared.admit_chat(course.chat.owner)
+    path = await course.path_to(course.chat.head)
+    saved = await course.saved()
+    title = title or course.chat.title
+    chat = replace(course.chat, id=uuid4().hex, title=title, head=None, created=now, changed=now)
+    copies, ids = tree.copied(path, chat.id)
+    await store.add_chat(chat)
+    try:
+        for run in copies:
+            await store.add_run(run)
+        await course.oversight.telling.flushed()
+        await _copy_log(store, course.chat.id, chat.id, ids, copies)
+        if saved is not None:
+            await store.save_session(replace(saved, chat=chat.id, head=ids.get(saved.head or "")))
+        chat = replace(chat, head=ids.get(course.chat.head or ""))
+        await store.change_chat(chat)
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await store.delete_chat(chat.id)
+        raise
+    return chat
+
+
+async def _copy_log(store: Store, source: str, target: str, ids: Mapping[str, str], runs: list[Run]) -> None:
+    """Events of the copied runs, and the bytes that they and the runs refer to."""
+    digests = {digest for run in runs for digest in given_to(run.trajectory).values()}
+    number = 0
+    while rows := await store.told(source, after=number, most=_PAGE):
+        number = rows[-1].number
+        for told in rows:
+            if told.run is not None and told.run in ids:
+                await store.tell(target, ids[told.run], [told.event])
+                digests.update(_digests(told.event))
+    for digest in digests:
+        if (found := await store.media(source, digest)) is not None:
+            await store.keep_media(target, digest, *found)
+
+
+def _digests(value: JSON) -> Iterator[str]:
+    """Of all `{"media": digest}` in an event."""
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, Any]", value)
+        if isinstance(digest := fields.get("media"), str):
+            yield digest
+        for item in fields.values():
+            yield from _digests(item)
+    elif isinstance(value, list):
+        for item in cast("list[Any]", value):
+            yield from _digests(item)

@@ -1,0 +1,276 @@
+"""The house: all rooms of one process, what they share, and what is due in them from time to time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+import anyio
+
+from codeact.agent import Agent, Approve
+from codeact.errors import CodeActError, ConflictError, NotFoundError, QuotaError, StoreError
+from codeact.sandbox.asking import Ask
+from codeact.sandbox.beside import beside
+from codeact.sandbox.local import LocalSandbox
+from codeact.server.course import Course, end_interrupted, living_of
+from codeact.server.ledger import Ledger
+from codeact.server.nouns import Chat, Settings, Told
+from codeact.server.replica import has_ended, replica_name
+from codeact.server.room import Room
+from codeact.server.settings import HouseSettings
+from codeact.server.shared import AGAIN, Shared
+from codeact.server.store.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How much there is of everything in a house, for metrics and health."""
+
+    awake: int = 0  # rooms
+    running: int = 0  # runs going on
+    asked: int = 0  # approvals and questions that wait for a person
+    listeners: int = 0
+    woken: int = 0  # since the house was opened, also those below
+    slept: int = 0
+    interrupted: int = 0  # chats with a run that the end of a process had interrupted
+    draining: bool = False
+
+
+class House:
+    """`async with House.open(store) as house: room = await house.room(chat.id, owner=…)`."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+        self._rooms = WeakValueDictionary[str, Room]()  # also those asleep, while somebody holds them
+        self._awake = dict[str, Room]()
+        self._waking = anyio.Lock()
+        self._counted = Counts()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, store: Store, settings: HouseSettings | None = None) -> AsyncGenerator[House]:
+        """Open the sandbox, mark what a crash has interrupted, and see to the rooms until the end of the block, when
+        all of them go to sleep.
+
+        Raises:
+            SetupError, SandboxError: this machine cannot run code as it is asked to.
+            StoreError: the database cannot be used.
+        """
+        settings = settings or HouseSettings()
+        async with AsyncExitStack() as stack:
+            sandbox = settings.sandbox or await stack.enter_async_context(LocalSandbox())
+            tasks = await stack.enter_async_context(beside())
+            replica, ledger = settings.replica or replica_name(), Ledger(settings.quotas)
+            house = cls(
+                Shared(store=store, settings=settings, replica=replica, tasks=tasks, sandbox=sandbox, ledger=ledger)
+            )
+            await house.recover()
+            tasks.start_soon(house._see_to_it)
+            try:
+                yield house
+            finally:
+                with anyio.move_on_after(settings.closing, shield=True):
+                    await house.drain(seconds=0)
+
+    @property
+    def store(self) -> Store:
+        return self.shared.store
+
+    @property
+    def settings(self) -> HouseSettings:
+        return self.shared.settings
+
+    # --- chats ---
+
+    async def new_chat(self, owner: str, settings: Settings | None = None, *, title: str = "") -> Chat:
+        """Raises `UsageError` for settings that are not offered, `QuotaError`, `StoreError`."""
+        settings = settings or Settings()
+        self.settings.check(settings)
+        await self.shared.admit_chat(owner)
+        now = datetime.now(UTC)
+        chat = Chat(id=uuid4().hex, owner=owner, title=title, settings=settings, created=now, changed=now)
+        await self.store.add_chat(chat)
+        return chat
+
+    async def room(self, chat: str, *, owner: str) -> Room:
+        """The room of a chat, awake.
+
+        Raises:
+            NotFoundError: this user has no such chat.
+            ConflictError: it is awake in another process.
+            QuotaError: too many rooms are awake, and none of them is idle.
+            StoreError, SandboxError: the machinery failed.
+        """
+        room = await self._room(chat, owner)
+        await room.awaken()
+        return room
+
+    async def delete_chat(self, chat: str, *, owner: str) -> None:
+        """Stop what goes on in a chat and delete it. Raises `NotFoundError`, `ConflictError` as `room`."""
+        room = await self._room(chat, owner)
+        await self._take(chat)
+        await room.stop()
+        await room.close(save=False)
+        self._awake.pop(chat, None)
+        await self.store.delete_chat(chat)
+        await self.shared.note(owner, chat, "delete")
+
+    def listen(self, chat: str, *, after: int = 0) -> AbstractAsyncContextManager[AsyncIterator[Told]]:
+        """The events of a chat, without waking it. Whether the caller may see them is the caller's to check."""
+        return self.shared.telling(chat).listen(after=after)
+
+    def agent(self, settings: Settings, *, approve: Approve | None = None, ask: Ask | None = None) -> Agent:
+        """An agent for a caller without a chat, with the shared models and sandbox. Raises `UsageError`."""
+        self.shared.check_open()
+        return self.shared.agent(settings, approve=approve, ask=ask)
+
+    # --- the whole ---
+
+    async def drain(self, *, seconds: float) -> None:
+        """Begin nothing new, wait so long for what goes on, stop the rest, and put all rooms to sleep."""
+        self.shared.draining = True
+        with anyio.move_on_after(seconds):
+            for room in list(self._awake.values()):
+                await room.wait()
+        async with anyio.create_task_group() as tasks:
+            for room in list(self._awake.values()):
+                tasks.start_soon(self._put_to_sleep, room)
+        for telling in self.shared.tellings:
+            with suppress(StoreError):
+                await telling.flushed()
+
+    def counts(self) -> Counts:
+        rooms, tellings = list(self._awake.values()), self.shared.tellings
+        return replace(
+            self._counted,
+            awake=len(rooms),
+            running=self.shared.ledger.running.total(),
+            asked=sum(len(room.oversight.asking.waiting) for room in rooms),
+            listeners=sum(telling.listeners for telling in tellings),
+            draining=self.shared.draining,
+        )
+
+    async def recover(self) -> None:
+        """Mark the runs that the end of their process has interrupted, as far as their chats are free.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        for chat in {run.chat for run in await self.store.running(self.shared.replica)} - self._awake.keys():
+            with suppress(ConflictError, NotFoundError):  # somebody else sees to it, or has deleted it
+                await self._take(chat)
+                await end_interrupted(self.shared, chat)
+                self._counted = replace(self._counted, interrupted=self._counted.interrupted + 1)
+                await self.store.let_go(chat, self.shared.replica)
+
+    # --- rooms ---
+
+    async def _room(self, chat: str, owner: str) -> Room:
+        """Raises `NotFoundError`."""
+        if (found := await self.store.chat(chat, owner=owner)) is None:
+            raise NotFoundError(f"there is no chat {chat!r}")
+        room = self._rooms.get(chat)
+        if room is None:
+            room = self._rooms[chat] = Room(found, self.shared, self._wake)
+        elif room.course is None:
+            room.oversight.chat = found  # another process may have changed it
+        return room
+
+    async def _wake(self, room: Room) -> None:
+        self.shared.check_open()
+        async with self._waking:
+            await self._make_room(room.chat.owner)
+            self._awake[room.chat.id] = room
+        try:
+            await self._enter(room)
+        except BaseException:
+            self._awake.pop(room.chat.id, None)
+            raise
+
+    async def _enter(self, room: Room) -> None:
+        chat = room.chat
+        await self._take(chat.id)
+        course = Course(self.shared, room.oversight, living_of(self.shared, room.oversight))
+        room.oversight.held = time.monotonic()
+        try:
+            found = await course.wake()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await course.living.close()
+                with suppress(StoreError):
+                    await self.store.let_go(chat.id, self.shared.replica)
+            raise
+        room.course, room.used_at, room.woken = course, time.monotonic(), None
+        self._counted = replace(self._counted, woken=self._counted.woken + 1)
+        if chat.head is not None:
+            room.woken = found.state
+            course.tell_woken(found)
+
+    async def _take(self, chat: str) -> None:
+        """Take a chat's lease, also from a process that has surely ended. Raises `ConflictError`."""
+        replica, lease = self.shared.replica, self.settings.lease
+        if await self.store.hold(chat, replica, seconds=lease):
+            return
+        holder = await self.store.holder(chat)
+        if holder is not None and has_ended(holder):
+            await self.store.let_go(chat, holder)
+        if not await self.store.hold(chat, replica, seconds=lease):
+            raise ConflictError("this chat is awake in another process of the service")
+
+    async def _make_room(self, owner: str) -> None:
+        """Put to sleep what is idle where there are too many rooms. Raises `QuotaError` where none is."""
+        quotas = self.settings.quotas
+        own = [room for room in self._awake.values() if room.chat.owner == owner]
+        for rooms, most in ((own, quotas.own_rooms), (list(self._awake.values()), quotas.rooms)):
+            if len(rooms) < most:
+                continue
+            idle = [room for room in rooms if room.course is not None and not room.busy]
+            if not idle:
+                raise QuotaError(f"{len(rooms)} chats are awake and busy, as many as there may be", AGAIN)
+            await self._put_to_sleep(min(idle, key=lambda room: room.used_at))
+
+    async def _put_to_sleep(self, room: Room) -> None:
+        """Stops what goes on in it."""
+        try:
+            await room.stop()
+            await room.sleep()
+            self._counted = replace(self._counted, slept=self._counted.slept + 1)
+        except ConflictError:  # somebody was quicker
+            return
+        except CodeActError:  # the store is gone; the session goes all the same, or sessions would pile up
+            with suppress(CodeActError):
+                await room.close(save=False)
+        self._awake.pop(room.chat.id, None)
+
+    # --- from time to time ---
+
+    async def _see_to_it(self) -> None:
+        while True:
+            await anyio.sleep(self.settings.beat)
+            for room in list(self._awake.values()):
+                with suppress(CodeActError):  # the store's failures are told where they hurt
+                    await self._look_after(room)
+            with suppress(CodeActError):
+                await self.recover()
+
+    async def _look_after(self, room: Room) -> None:
+        now, course = time.monotonic(), room.course
+        if course is None:
+            return
+        course.oversight.charge(course.session)
+        if not room.busy and now - room.used_at > self.settings.idle:
+            await self._put_to_sleep(room)
+        elif now - room.oversight.held > self.settings.lease / 3:
+            try:
+                await room.oversight.hold()
+            except ConflictError:  # this process was away for too long
+                await room.stop()
+                await room.close(save=False)
+                self._awake.pop(room.chat.id, None)
+        else:
+            await course.settle()

@@ -1,0 +1,104 @@
+"""What is seen to before each reply of a room's model and before each of its actions.
+
+That everything so far is kept, that there is processor time left, that a person agrees where that is asked for, and
+that the audit log knows.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from codeact.errors import ConflictError, StoreError
+from codeact.sandbox.asking import Question
+from codeact.sandbox.base import Session
+from codeact.sandbox.session import BoxSession
+from codeact.server.asking import Asking
+from codeact.server.nouns import Chat
+from codeact.server.recording import Recording
+from codeact.server.shared import Shared
+from codeact.server.telling import Telling
+from codeact.server.wire import Wire, shortened
+from codeact.types import JSON, CodeAction, ToolCall, ToolCalls
+
+_CODE = 2000  # characters of an action in the audit log
+
+
+@dataclass(slots=True)
+class Oversight:
+    """Of one room. Its methods are the hooks of the room's agent."""
+
+    shared: Shared
+    telling: Telling
+    chat: Chat
+    recording: Recording | None = None  # of the run going on
+    held: float = field(default_factory=time.monotonic)  # when the chat's lease was last made longer
+    _session: Session | None = None
+    _cpu: float = 0.0  # seconds that the session had used when that was last looked at
+    asking: Asking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asking = Asking(tell=self.tell, patience=self.shared.settings.answer_time)
+
+    def tell(self, event: dict[str, JSON], wire: Wire | None = None) -> None:
+        """Tell something of the run going on, or of the chat where there is none."""
+        run = self.recording.run.id if self.recording else None
+        self.telling.tell(run, event, tuple(wire.media.values()) if wire else ())
+
+    async def note(self, what: str, **detail: JSON) -> None:
+        """Raises `StoreError`."""
+        await self.shared.note(self.chat.owner, self.chat.id, what, **detail)
+
+    async def before(self) -> None:
+        """Before a reply. Raises what ends the run: `StoreError`, `QuotaError`, `ConflictError`."""
+        if self.recording is not None:
+            await self.recording.kept()
+        if self.telling.problem:
+            raise StoreError(self.telling.problem)
+        if time.monotonic() - self.held > self.shared.settings.lease:
+            await self.hold()
+        self.charge(self._session)
+        self.shared.ledger.check_cpu(self.chat.owner)
+
+    async def hold(self) -> None:
+        """Make the chat's lease longer. Raises `ConflictError` where another process has it meanwhile."""
+        lease = self.shared.settings.lease
+        if not await self.shared.store.hold(self.chat.id, self.shared.replica, seconds=lease):
+            raise ConflictError("this chat has been woken by another process of the service")
+        self.held = time.monotonic()
+
+    async def approve(self, subject: CodeAction | ToolCalls | ToolCall) -> bool | str:
+        """Before an action, or a call of a tool that asks for it."""
+        await self.before()
+        if isinstance(subject, ToolCall) or self.chat.settings.approve:
+            agreed, reason = await self.asking.approval(subject)
+            if not agreed:
+                return reason or False
+        run = self.recording.run.id if self.recording else None
+        await self.note("tool call" if isinstance(subject, ToolCall) else "action", run=run, **_described(subject))
+        return True
+
+    async def answer(self, question: Question) -> str | None:
+        """When code asks for a line."""
+        return await self.asking.answer(question)
+
+    def charge(self, session: Session | None) -> None:
+        """Enter the processor time that a session has used since this was last called."""
+        if not isinstance(session, BoxSession) or not session.alive:
+            return
+        used = session.meter.cpu_seconds()
+        if used is None:  # counted elsewhere
+            return
+        if session is self._session:
+            self.shared.ledger.charge(self.chat.owner, used - self._cpu)
+        self._session, self._cpu = session, used  # what a new session has used is its own start
+
+
+def _described(subject: CodeAction | ToolCalls | ToolCall) -> dict[str, JSON]:
+    match subject:
+        case CodeAction(code):
+            return {"code": shortened(code[:_CODE])}
+        case ToolCalls(calls):
+            return {"calls": [call.name for call in calls]}
+        case ToolCall(name):
+            return {"calls": [name]}

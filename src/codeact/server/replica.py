@@ -1,0 +1,35 @@
+"""Names of processes that share a database, by which others of the same machine can tell whether they have ended."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def replica_name() -> str:
+    """Of this process: the machine's start, the namespace of process numbers, the number, and when it began."""
+    return f"{_place()}:{os.getpid()}:{_began(os.getpid())}"
+
+
+def has_ended(name: str) -> bool:
+    """Whether the process of this name is surely gone. False where that cannot be seen from here."""
+    place, _, rest = name.rpartition(":")[0].rpartition(":")
+    began = name.rpartition(":")[2]
+    return place == _place() and rest.isdecimal() and _began(int(rest)) != began
+
+
+def _place() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}:{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:  # no Linux: nobody's end is sure
+        return os.urandom(8).hex()
+
+
+def _began(pid: int) -> str:
+    """In ticks since the machine's start; empty where there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]

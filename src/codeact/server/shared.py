@@ -1,0 +1,117 @@
+"""What all rooms of a house share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from weakref import WeakValueDictionary
+
+from anyio.abc import TaskGroup
+
+from codeact.agent import Agent, Approve, Budget
+from codeact.errors import QuotaError
+from codeact.models.base import Model
+from codeact.sandbox.asking import Ask
+from codeact.sandbox.base import Limits, Sandbox
+from codeact.server.ledger import Ledger
+from codeact.server.nouns import Deed, Settings
+from codeact.server.settings import HouseSettings
+from codeact.server.shared_model import SharedModel
+from codeact.server.store.base import Store
+from codeact.server.telling import Telling
+from codeact.types import JSON
+
+AGAIN = 10.0  # seconds after which another replica, or this one, may do what this one does not now
+
+
+@dataclass(slots=True, kw_only=True)
+class Shared:
+    store: Store
+    settings: HouseSettings
+    replica: str
+    tasks: TaskGroup
+    sandbox: Sandbox
+    ledger: Ledger
+    draining: bool = False
+    _models: dict[str, SharedModel] = field(default_factory=dict[str, SharedModel])
+    _tellings: WeakValueDictionary[str, Telling] = field(default_factory=WeakValueDictionary[str, Telling])
+
+    def telling(self, chat: str) -> Telling:
+        """The log of a chat: the same one for its room and for all who listen."""
+        found = self._tellings.get(chat)
+        if found is None:
+            found = self._tellings[chat] = Telling(chat, self.store, self.tasks)
+        return found
+
+    @property
+    def tellings(self) -> list[Telling]:
+        return list(self._tellings.values())
+
+    async def note(self, owner: str, chat: str | None, what: str, **detail: JSON) -> None:
+        """A line of the audit log. Raises `StoreError`."""
+        await self.store.note(Deed(at=datetime.now(UTC), owner=owner, chat=chat, what=what, detail=detail))
+
+    def admit_run(self, owner: str) -> None:
+        """Enter a run into the ledger; `ledger.end` takes it out. Raises `QuotaError` where there may be no more."""
+        self.check_open()
+        self.ledger.check_cpu(owner)
+        self.ledger.begin(owner)
+
+    async def admit_chat(self, owner: str) -> None:
+        """Raises `QuotaError` where a user has as many chats as there may be."""
+        self.check_open()
+        most = self.settings.quotas.own_chats
+        if len(await self.store.chats(owner, most=most)) >= most:
+            raise QuotaError(f"you have {most:,} chats, as many as there may be; delete one")
+
+    def check_open(self) -> None:
+        """Raises `QuotaError` while the service is being shut down."""
+        if self.draining:
+            raise QuotaError("the service is being restarted; try again in a moment", AGAIN)
+
+    def agent(
+        self,
+        settings: Settings,
+        *,
+        model: Model | None = None,
+        approve: Approve | None = None,
+        ask: Ask | None = None,
+    ) -> Agent:
+        """The agent that a chat with these settings has. `model`: in the place of the one that they name.
+
+        Raises:
+            UsageError: something is not offered here, or more than there may be.
+        """
+        self.settings.check(settings)
+        return Agent(
+            model or self.model(settings.model),
+            tools=[self.settings.tools[name] for name in settings.tools],
+            actions=settings.actions,
+            sandbox=self.sandbox,
+            budget=self.budget(settings),
+            limits=self.limits(settings),
+            network=settings.network,
+            system=settings.system,
+            approve=approve,
+            ask=ask,
+        )
+
+    def model(self, name: str) -> Model:
+        """The one model of this name; empty takes the default."""
+        name = name or next(iter(self.settings.models))
+        if name not in self._models:
+            opens = self.settings.models[name]
+            patience = self.settings.reply_time
+            self._models[name] = SharedModel(name=name, opens=opens, tasks=self.tasks, patience=patience)
+        return self._models[name]
+
+    def budget(self, settings: Settings) -> Budget:
+        return Budget(
+            turns=settings.turns or self.settings.turns,
+            tokens=settings.tokens or self.settings.tokens,
+            action_time=self.settings.action_time,
+        )
+
+    def limits(self, settings: Settings) -> Limits:
+        most = self.settings.limits
+        return most if settings.memory is None else replace(most, memory=settings.memory)

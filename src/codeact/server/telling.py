@@ -1,0 +1,157 @@
+"""What happens in a chat, told: first into the store's log, then to whoever listens.
+
+A listener has no queue. It reads on from the last number it has seen: from the newest rows, which all listeners share,
+or, where it has fallen behind them, from the store. So a slow one costs no memory, and misses and repeats nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import anyio
+from anyio.abc import TaskGroup
+
+from codeact.errors import StoreError
+from codeact.server.nouns import Told
+from codeact.server.store.base import Store
+from codeact.server.wire import Medium
+from codeact.types import JSON
+
+PAUSE = 0.05  # seconds that an event waits for others, with which it becomes fewer rows
+AGAIN = 1.0  # seconds until the next try to write after the store has failed
+ELSEWHERE = 2.0  # seconds between two looks at what another process may have told
+_NEWEST = 100  # rows that are kept at hand
+_PAGE = 200  # rows that are read at once
+_MOST_WAITING = 4_000_000  # characters of pieces of text; more are left out, since each comes again in one whole
+
+_PIECES = {"text_delta": ("reasoning",), "output_chunk": ("stream",)}  # what of two pieces must agree to be joined
+
+
+@dataclass(slots=True)
+class _Waiting:
+    run: str | None
+    event: dict[str, JSON]
+    media: Sequence[Medium]
+    number: int  # of all that were said to be told
+
+
+@dataclass(slots=True, weakref_slot=True)
+class Telling:
+    """The log of one chat, its writer and its listeners."""
+
+    chat: str
+    store: Store
+    tasks: TaskGroup
+    listeners: int = 0
+    problem: str = ""  # why the newest events could not be written so far
+    _waiting: deque[_Waiting] = field(default_factory=deque[_Waiting])
+    _pieces: int = 0  # characters of the pieces that wait
+    _said: int = 0
+    _written: int = 0
+    _writing: bool = False
+    _newest: deque[Told] = field(default_factory=lambda: deque[Told](maxlen=_NEWEST))
+    _changed: anyio.Event = field(default_factory=anyio.Event)
+    _hurry: anyio.Event = field(default_factory=anyio.Event)  # somebody waits for the log
+
+    def tell(self, run: str | None, event: dict[str, JSON], media: Sequence[Medium] = ()) -> None:
+        """Take an event into the log, soon; does not wait."""
+        if self._joined(run, event):
+            return
+        self._said += 1
+        self._waiting.append(_Waiting(run, event, media, self._said))
+        if not self._writing:
+            self._writing = True
+            self.tasks.start_soon(self._write)
+
+    async def flushed(self) -> None:
+        """Until all that was told so far is in the log. Raises `StoreError` when it cannot be written now."""
+        wanted = self._said
+        self._hurry.set()
+        while self._written < wanted:
+            if self.problem:
+                raise StoreError(self.problem)
+            await self._changed.wait()
+
+    @asynccontextmanager
+    async def listen(self, *, after: int = 0) -> AsyncGenerator[AsyncIterator[Told]]:
+        """All events with a higher number, then those to come. The iterator raises `StoreError`."""
+        self.listeners += 1
+        try:
+            async with aclosing(self._follow(after)) as events:
+                yield events
+        finally:
+            self.listeners -= 1
+
+    def rest(self) -> None:
+        """From now on another process may tell: nothing at hand counts as the newest."""
+        self._newest.clear()
+
+    async def _follow(self, number: int) -> AsyncGenerator[Told]:
+        while True:
+            changed = self._changed
+            rows = await self._since(number)
+            for told in rows:
+                number = told.number
+                yield told
+            if not rows:
+                with anyio.move_on_after(ELSEWHERE):
+                    await changed.wait()
+
+    async def _since(self, number: int) -> Sequence[Told]:
+        newest = self._newest
+        if newest and newest[0].number <= number + 1:
+            return [told for told in newest if told.number > number]
+        return await self.store.told(self.chat, after=number, most=_PAGE)
+
+    def _joined(self, run: str | None, event: Mapping[str, JSON]) -> bool:
+        """Whether a piece of text became part of the one before, or was left out."""
+        agree = _PIECES.get(event["kind"])
+        if agree is None:
+            return False
+        self._pieces += len(event["text"])
+        if self._pieces > _MOST_WAITING:
+            return True
+        last = self._waiting[-1] if self._waiting else None
+        if last is None or last.run != run or any(last.event.get(key) != event[key] for key in ("kind", *agree)):
+            return False
+        last.event["text"] += event["text"]
+        return True
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                with anyio.move_on_after(PAUSE):
+                    await self._hurry.wait()
+                batch, self._waiting, self._pieces = self._waiting, deque[_Waiting](), 0
+                self._hurry = anyio.Event()
+                try:
+                    await self._write_all(batch)
+                    self.problem = ""
+                except StoreError as error:
+                    self._waiting = batch + self._waiting
+                    self.problem = str(error)
+                    self._announce()
+                    await anyio.sleep(AGAIN)
+        finally:
+            self._writing = False
+
+    async def _write_all(self, batch: deque[_Waiting]) -> None:
+        """Write and announce; what was written is taken out of the batch, also where the rest fails."""
+        for run, group in groupby(list(batch), key=lambda waiting: waiting.run):
+            rows = list(group)
+            for medium in {medium.digest: medium for waiting in rows for medium in waiting.media}.values():
+                await self.store.keep_media(self.chat, medium.digest, medium.kind, medium.data)
+            told = await self.store.tell(self.chat, run, [waiting.event for waiting in rows])
+            for _ in rows:
+                batch.popleft()
+            self._newest.extend(told)
+            self._written = rows[-1].number
+            self._announce()
+
+    def _announce(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
