@@ -56,6 +56,10 @@ EXPECTED = {
         "dataset/train.jsonl dataset/README.md 1 row",
     ],
     "17_collect.py": ["solved: False | repaired: True", "steps shared: 2 | forked | tokens spent:", "kept: 1.0 |"],
+    "18_mcp_server.py": [
+        *["tools: run variables", "live: three prices", "Out: 6", "cheap: Out: [1.5, 0.5, 1.0] | main: Out: [3, 1, 2]"],
+        *["undone: Out: [3, 1, 2] | files: There are no files.", "True ZeroDivisionError kept", "figure: image/png"],
+    ],
     "10_network.py": ["listed: b'{", "403 example.com:443 is not allowed", "record: CONNECT example.com refused"],
 }
 REAL_MODEL = {"01_first_agent.py"}

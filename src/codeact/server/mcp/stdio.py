@@ -1,0 +1,139 @@
+"""MCP over this process's standard input and output.
+
+Instead of the SDK's transport, because a read of that one cannot be cancelled (the process would outlive a SIGTERM for
+as long as its client keeps the pipe open) and its lines have no bound. While it serves, descriptor 0 is empty and 1 is
+standard error, so that nothing but the protocol reaches the client, whoever prints.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import anyio
+import mcp_types
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
+
+_CHUNK = 65536
+_HEAD = 1000  # bytes of a line that is not kept
+_ID = re.compile(rb'"id"\s*:\s*(-?\d{1,18}|"[\w-]{0,100}")')
+_SURE = 4096  # bytes that a pipe which polls as writable takes without blocking (PIPE_BUF); a socket takes more
+
+Incoming = MemoryObjectReceiveStream[SessionMessage | Exception]
+Outgoing = MemoryObjectSendStream[SessionMessage]
+
+
+@asynccontextmanager
+async def stdio_streams(most: int) -> AsyncGenerator[tuple[Incoming, Outgoing]]:
+    """Messages of the client and to it. `most`: bytes of one of its messages; a longer one is answered with an error.
+
+    The client has left when the incoming ones end; when it no longer reads, the body is cancelled and left quietly.
+    """
+    incoming, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    write, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
+    with _claimed() as (source, target), incoming, read, write, outgoing:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_read, source, most, incoming, write.clone())
+            group.start_soon(_write, target, outgoing, group.cancel_scope)
+            yield read, write
+            group.cancel_scope.cancel()
+
+
+@contextmanager
+def _claimed() -> Generator[tuple[int, int]]:
+    """Standard input and output as descriptors that no child inherits; in their places nothing, and standard error."""
+    source, target, nothing = os.dup(0), os.dup(1), os.open(os.devnull, os.O_RDONLY)
+    try:
+        os.dup2(nothing, 0)
+        os.dup2(2, 1)
+        yield source, target
+    finally:
+        os.dup2(source, 0)
+        os.dup2(target, 1)
+        for descriptor in (source, target, nothing):
+            os.close(descriptor)
+
+
+async def _read(
+    source: int, most: int, incoming: MemoryObjectSendStream[SessionMessage | Exception], answers: Outgoing
+) -> None:
+    with incoming, answers:
+        async for line in _lines(source, most):
+            if isinstance(line, TooLong):
+                await answers.send(_complaint(f"a message may have {most:,} bytes", line.asked))
+                continue
+            try:
+                message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+            except ValidationError:
+                await answers.send(_complaint("this is no JSON-RPC message", None))
+            else:
+                await incoming.send(SessionMessage(message))
+
+
+def _complaint(words: str, asked: mcp_types.RequestId | None) -> SessionMessage:
+    problem = mcp_types.ErrorData(code=mcp_types.PARSE_ERROR, message=words)
+    return SessionMessage(mcp_types.JSONRPCError(jsonrpc="2.0", id=asked, error=problem))
+
+
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """In the place of a line that was not kept."""
+
+    head: bytes
+
+    @property
+    def asked(self) -> mcp_types.RequestId | None:
+        """The id of the request that it was, if that stands before its parameters: who sent it waits for an answer."""
+        found = _ID.search(self.head.partition(b'"params"')[0])
+        return json.loads(found[1]) if found else None
+
+
+async def _lines(source: int, most: int) -> AsyncGenerator[bytes | TooLong]:
+    """Lines without their ends, as far as they are not empty."""
+    waits, buffer, long = _pollable(source), bytearray(), None
+    while True:
+        if waits:
+            await anyio.wait_readable(source)
+        if not (data := os.read(source, _CHUNK)):
+            return
+        *ended, rest = data.split(b"\n")
+        for part in ended:
+            buffer += part
+            long = long or _long(buffer, most)
+            if line := long or bytes(buffer).strip():
+                yield line
+            buffer, long = bytearray(), None
+        buffer += rest
+        if long := long or _long(buffer, most):
+            buffer.clear()
+
+
+def _long(buffer: bytearray, most: int) -> TooLong | None:
+    return TooLong(bytes(buffer[:_HEAD])) if len(buffer) > most else None
+
+
+async def _write(target: int, outgoing: MemoryObjectReceiveStream[SessionMessage], serving: anyio.CancelScope) -> None:
+    waits = _pollable(target)
+    async for message in outgoing:
+        left = memoryview(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+        try:
+            while left:
+                if waits:
+                    await anyio.wait_writable(target)
+                left = left[os.write(target, left[:_SURE]) :]
+        except (BrokenPipeError, ConnectionResetError):  # the client has left, whatever its other pipe says
+            serving.cancel()
+            return
+
+
+def _pollable(descriptor: int) -> bool:
+    """Files and /dev/null never block, and cannot be waited for."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
