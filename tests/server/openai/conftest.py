@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 import openai
@@ -15,13 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from codeact.agent import Agent, Budget
+from codeact.errors import UsageError
 from codeact.models import Model
 from codeact.models.scripted import ScriptedModel, ScriptedReply
 from codeact.sandbox import Sandbox
+from codeact.sandbox.base import Limits, MiB
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.nouns import Settings
 from codeact.server.openai.router import router
 
+LIMITS = Limits(memory=1024 * MiB, total_memory=2048 * MiB, workspace=64 * MiB)
 TOKENS = {"token-of-ada": "ada", "token-of-bob": "bob"}
 
 
@@ -37,7 +40,11 @@ class Kitchen:
     def agent(self, settings: Settings) -> Agent:
         self.asked.append(settings)
         budget = Budget(turns=settings.turns) if settings.turns else Budget()
-        return Agent(self.model, sandbox=self.sandbox, system=settings.system, budget=budget)
+        memory = settings.memory or LIMITS.memory
+        if memory > LIMITS.memory:
+            raise UsageError(f"memory={memory} is more than there is")
+        limits = replace(LIMITS, memory=memory)
+        return Agent(self.model, sandbox=self.sandbox, system=settings.system, budget=budget, limits=limits)
 
 
 async def owner_of(request: Request) -> str:
@@ -56,7 +63,8 @@ class Place:
     kitchen: Kitchen
 
     def client(self, who: str = "ada", **options: object) -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(base_url=self.base_url, api_key=f"token-of-{who}", max_retries=0, **options)
+        given = {"max_retries": 0, **options}
+        return openai.AsyncOpenAI(base_url=self.base_url, api_key=f"token-of-{who}", **given)
 
     def sync_client(self, who: str = "ada") -> openai.OpenAI:
         return openai.OpenAI(base_url=self.base_url, api_key=f"token-of-{who}", max_retries=0)

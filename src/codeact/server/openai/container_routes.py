@@ -1,0 +1,124 @@
+"""`/v1/containers` and the files in them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import Response
+
+from codeact.server.openai.desk import Desk
+from codeact.server.openai.errors import InvalidRequestError
+from codeact.server.openai.pages import Paged, PagedContainers, page
+from codeact.server.openai.routing import OpenAIRoute, Owner
+from codeact.server.openai.said import file_name
+from codeact.server.openai.uploading import download, needed, read_form
+from codeact.types import JSON
+
+_STRICT = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+Memory = Literal["1g", "4g", "16g", "64g"]
+
+
+class Expiry(BaseModel):
+    model_config = _STRICT
+    anchor: Literal["last_active_at"]
+    minutes: Annotated[int, Field(ge=1)]
+
+
+class NetworkAsked(BaseModel):
+    model_config = _STRICT
+    type: Literal["disabled"]  # what code here may reach is the service's to decide, and that is nothing
+
+
+class ContainerRequest(BaseModel):
+    model_config = _STRICT
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    expires_after: Expiry | None = None
+    file_ids: Annotated[list[str], Field(max_length=100)] = []
+    memory_limit: Memory | None = None
+    network_policy: NetworkAsked | None = None
+    skills: Annotated[list[JSON], Field(max_length=0)] = []
+
+
+class FileReference(BaseModel):
+    model_config = _STRICT
+    file_id: str
+
+
+def container_routes(desk: Desk, owner: Owner) -> APIRouter:
+    """Containers of their owner."""
+    routes = APIRouter(prefix="/containers", route_class=OpenAIRoute)
+
+    @routes.post("")
+    async def create_container(asked: ContainerRequest, who: str = Depends(owner)) -> JSON:
+        container = await desk.open_container(
+            who,
+            name=asked.name,
+            idle=asked.expires_after.minutes * 60 if asked.expires_after else None,
+            memory=asked.memory_limit,
+            files=tuple(asked.file_ids),
+        )
+        return container.card
+
+    @routes.get("")
+    async def list_containers(asked: PagedContainers, who: str = Depends(owner)) -> JSON:
+        found = [each for each in desk.containers.of(who) if asked.name in (None, each.name)]
+        return page([each.card for each in found], asked)
+
+    @routes.get("/{container_id}")
+    async def retrieve_container(container_id: str, who: str = Depends(owner)) -> JSON:
+        return desk.containers.find(who, container_id).card
+
+    @routes.delete("/{container_id}")
+    async def delete_container(container_id: str, who: str = Depends(owner)) -> JSON:
+        desk.containers.find(who, container_id).over.set()
+        return {"id": container_id, "object": "container.deleted", "deleted": True}
+
+    _add_files(routes, desk, owner)
+    return routes
+
+
+def _add_files(routes: APIRouter, desk: Desk, owner: Owner) -> None:
+    files = "/{container_id}/files"
+
+    @routes.post(files)
+    async def create_container_file(container_id: str, request: Request, who: str = Depends(owner)) -> JSON:
+        container = desk.containers.find(who, container_id)
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            form = await read_form(request)
+            name, data = file_name(needed(form), param="file"), form.data
+        else:
+            id = _reference(await request.body())
+            name, data = desk.uploads.find(who, id).name, await desk.uploads.read(who, id)
+        return container.file_card(await container.put(name, data))
+
+    @routes.get(files)
+    async def list_container_files(container_id: str, asked: Paged, who: str = Depends(owner)) -> JSON:
+        container = desk.containers.find(who, container_id)
+        return page([container.file_card(file) for file in await container.files()], asked)
+
+    @routes.get(f"{files}/{{file_id}}")
+    async def retrieve_container_file(container_id: str, file_id: str, who: str = Depends(owner)) -> JSON:
+        container = desk.containers.find(who, container_id)
+        return container.file_card(await container.file(file_id))
+
+    @routes.get(f"{files}/{{file_id}}/content")
+    async def retrieve_container_file_content(container_id: str, file_id: str, who: str = Depends(owner)) -> Response:
+        container = desk.containers.find(who, container_id)
+        container.touch()
+        return await download(container.session, await container.file(file_id), desk.uploads.folder)
+
+    @routes.delete(f"{files}/{{file_id}}")
+    async def delete_container_file(container_id: str, file_id: str, who: str = Depends(owner)) -> JSON:
+        container = desk.containers.find(who, container_id)
+        await container.remove(await container.file(file_id))
+        return {"id": file_id, "object": "container.file.deleted", "deleted": True}
+
+
+def _reference(body: bytes) -> str:
+    try:
+        return FileReference.model_validate_json(body).file_id
+    except ValidationError:
+        raise InvalidRequestError("give a file as multipart form, or its file_id as JSON", param="file_id") from None

@@ -1,0 +1,240 @@
+"""`/v1/containers`: sessions of the house's sandbox that last over several requests of their owner.
+
+A session belongs to the task that opened it, so each container has a task of its own, which also ends it when it has
+been idle for long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from codeact.agent.execute import Relay
+from codeact.errors import ConflictError, NotFoundError, TransferError
+from codeact.sandbox.base import FileInfo, Limits, NetworkPolicy, Offer, Sandbox, Session
+from codeact.server.openai.allowance import Allowance, Turnstile
+from codeact.tools import ToolSet
+from codeact.types import JSON, ToolBox
+
+_log = logging.getLogger(__name__)
+_OURS = ".codeact/"  # what the sandbox itself keeps in a workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A sandbox whose only session is open already: what an agent opens is the container's."""
+
+    place: Sandbox
+    session: Session
+    relay: Relay
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+    @property
+    def offer(self) -> Offer:
+        return self.place.offer
+
+    @asynccontextmanager
+    async def open(
+        self, tools: ToolBox | None = None, *, limits: Limits | None = None, network: NetworkPolicy = "none"
+    ) -> AsyncGenerator[Session]:
+        """The session, whatever is asked for: it has its limits and its network."""
+        with self.relay.through(tools or ToolSet()):
+            yield self.session
+
+
+@dataclass(slots=True, kw_only=True)
+class Container:
+    id: str
+    owner: str
+    name: str
+    idle: float  # seconds without use, until it is gone
+    memory: str | None  # as it was asked for
+    created: float  # seconds since the epoch, for people
+    place: Lent
+    active: float  # seconds since the epoch
+    deadline: float  # of the event loop's clock
+    busy: bool = False
+    over: anyio.Event = field(default_factory=anyio.Event)
+    given: set[str] = field(default_factory=set[str])  # paths of files that the user put there
+
+    @property
+    def session(self) -> Session:
+        return self.place.session
+
+    @property
+    def card(self) -> dict[str, JSON]:
+        return {
+            "id": self.id,
+            "object": "container",
+            "name": self.name,
+            "status": "running",
+            "created_at": int(self.created),
+            "last_active_at": int(self.active),
+            "expires_after": {"anchor": "last_active_at", "minutes": round(self.idle / 60)},
+            "memory_limit": self.memory,
+            "network_policy": {"type": "disabled"},
+        }
+
+    def touch(self) -> None:
+        """It is in use; its time begins anew."""
+        self.active, self.deadline = time.time(), anyio.current_time() + self.idle
+
+    @contextmanager
+    def used(self) -> Generator[None]:
+        """For the body, its interpreter is taken.
+
+        Raises:
+            ConflictError: it is taken already.
+        """
+        if self.busy:
+            raise ConflictError(f"the container {self.id} is running something; wait for that, or cancel it")
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
+            self.touch()
+
+    async def until_over(self) -> None:
+        """Until it is closed, or has not been used for its time."""
+        while not self.over.is_set() and (self.busy or anyio.current_time() < self.deadline):
+            wait = self.idle if self.busy else self.deadline - anyio.current_time()
+            with anyio.move_on_after(wait):
+                await self.over.wait()
+        self.over.set()
+
+    # --- files ---
+
+    async def files(self) -> Sequence[FileInfo]:
+        """Oldest first."""
+        found = [file for file in await self.session.files() if not file.path.startswith(_OURS)]
+        return sorted(found, key=lambda file: (file.modified, file.path))
+
+    async def file(self, id: str) -> FileInfo:
+        """Raises `NotFoundError` where there is no such file here."""
+        for file in await self.files():
+            if self.file_id(file.path) == id:
+                return file
+        raise NotFoundError(f"the container {self.id} has no file {id[:100]!r}")
+
+    async def put(self, name: str, data: bytes) -> FileInfo:
+        """Raises `TransferError` where there is no room."""
+        await self.session.put(name, data)
+        self.given.add(name)
+        self.touch()
+        return await self.file(self.file_id(name))
+
+    async def remove(self, file: FileInfo) -> None:
+        """Raises `ConflictError` while code runs, `TransferError` where the code of an agent keeps it there."""
+        with self.used():
+            ran = await self.session.run(f"__import__('os').unlink({file.path!r})", time_limit=10)
+        if ran.error is not None:
+            raise TransferError(f"{file.path!r} cannot be deleted: {ran.error.message}")
+
+    def file_id(self, path: str) -> str:
+        """The same for as long as the file is at its place: nothing has to be remembered."""
+        return f"cfile_{hashlib.sha256(f'{self.id}/{path}'.encode()).hexdigest()[:32]}"
+
+    def file_card(self, file: FileInfo) -> dict[str, JSON]:
+        return {
+            "id": self.file_id(file.path),
+            "object": "container.file",
+            "container_id": self.id,
+            "bytes": file.size,
+            "created_at": int(file.modified),
+            "path": f"{self.session.info.workspace}/{file.path}",
+            "source": "user" if file.path in self.given else "assistant",
+        }
+
+
+Opens = Callable[[Relay], AbstractAsyncContextManager[Session]]
+
+
+@dataclass(slots=True)
+class Containers:
+    """All that are alive. Another user's id is as unknown as one that there never was."""
+
+    tasks: TaskGroup
+    allowance: Allowance
+    alive: dict[str, Container] = field(default_factory=dict[str, Container])
+    turnstile: Turnstile = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.turnstile = Turnstile("containers", self.allowance.containers, self.allowance.own_containers)
+
+    async def open(
+        self,
+        owner: str,
+        place: Sandbox,
+        opens: Opens,
+        *,
+        name: str,
+        idle: float | None = None,  # seconds; None takes what is allowed, which is also the most
+        memory: str | None = None,
+    ) -> Container:
+        """Raises `QuotaError` where there are too many, and what opening a session raises."""
+        idle = min(idle or self.allowance.idle, self.allowance.idle)
+        relay = Relay(ToolSet())
+
+        def make(session: Session) -> Container:
+            now = time.time()
+            return Container(
+                id=f"cntr_{uuid4().hex}",
+                owner=owner,
+                name=name,
+                idle=idle,
+                memory=memory,
+                created=now,
+                place=Lent(place, session, relay),
+                active=now,
+                deadline=anyio.current_time() + idle,
+            )
+
+        return await self.tasks.start(self._keep, owner, opens(relay), make)
+
+    async def _keep(
+        self,
+        owner: str,
+        opening: AbstractAsyncContextManager[Session],
+        make: Callable[[Session], Container],
+        *,
+        task_status: TaskStatus[Container],
+    ) -> None:
+        container: Container | None = None
+        try:
+            with self.turnstile.through(owner, again=None):
+                async with opening as session:
+                    container = make(session)
+                    self.alive[container.id] = container
+                    task_status.started(container)
+                    await container.until_over()
+        except Exception as error:
+            if container is None:
+                raise  # to whoever wanted it
+            _log.error("the container %s ended badly: %s", container.id, error)
+        finally:
+            if container is not None:
+                container.over.set()
+                del self.alive[container.id]
+
+    def of(self, owner: str) -> Sequence[Container]:
+        """Oldest first."""
+        return [each for each in self.alive.values() if each.owner == owner and not each.over.is_set()]
+
+    def find(self, owner: str, id: str) -> Container:
+        """Raises `NotFoundError` where this user has no such container, or no longer."""
+        found = self.alive.get(id)
+        if found is None or found.owner != owner or found.over.is_set():
+            raise NotFoundError(f"there is no container {id[:100]!r}; idle ones are gone after a while")
+        return found

@@ -1,0 +1,97 @@
+"""All that the endpoints keep between two requests: uploaded files, containers, and who is how busy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+
+from codeact.sandbox import sandbox
+from codeact.sandbox.network import network_policy
+from codeact.server.nouns import Settings
+from codeact.server.openai.allowance import Allowance, Turnstile
+from codeact.server.openai.containers import Container, Containers
+from codeact.server.openai.lending import Lender
+from codeact.server.openai.uploads import Uploads
+
+Part = TypeVar("Part")
+
+
+@dataclass(slots=True)
+class Desk:
+    """Made by `router`, and serving as long as the application's lifespan."""
+
+    lender: Lender
+    allowance: Allowance
+    runs: Turnstile = field(init=False)
+    _uploads: Uploads | None = None
+    _containers: Containers | None = None
+
+    def __post_init__(self) -> None:
+        self.runs = Turnstile("runs", self.allowance.runs, self.allowance.own_runs)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[None]:
+        """For the body there are files and containers; at its end they are gone."""
+        async with anyio.TemporaryDirectory(prefix="codeact-uploads-") as folder, anyio.create_task_group() as tasks:
+            self._uploads = Uploads(Path(folder), self.allowance)
+            self._containers = Containers(tasks, self.allowance)
+            yield
+            self._uploads = self._containers = None
+            tasks.cancel_scope.cancel()
+
+    @property
+    def uploads(self) -> Uploads:
+        return _there(self._uploads)
+
+    @property
+    def containers(self) -> Containers:
+        return _there(self._containers)
+
+    async def open_container(
+        self,
+        owner: str,
+        *,
+        name: str,
+        idle: float | None = None,
+        memory: str | None = None,
+        files: tuple[str, ...] = (),
+    ) -> Container:
+        """A container with these uploaded files in it.
+
+        Raises:
+            NotFoundError: this user has no such file. QuotaError: there are too many containers. UsageError: more
+            memory than there is for one. SandboxError: it cannot be opened, or the files do not fit.
+        """
+        uploads = [self.uploads.find(owner, id) for id in files]
+        agent = self.lender.agent(Settings(memory=_bytes_of(memory)))
+        place = sandbox(agent.sandbox) if isinstance(agent.sandbox, str) else agent.sandbox
+        container = await self.containers.open(
+            owner,
+            place,
+            lambda relay: place.open(relay, limits=agent.limits, network=network_policy(agent.network)),
+            name=name,
+            idle=idle,
+            memory=memory,
+        )
+        try:
+            for upload in uploads:
+                await container.put(upload.name, await self.uploads.read(owner, upload.id))
+        except BaseException:
+            container.over.set()
+            raise
+        return container
+
+
+def _bytes_of(memory: str | None) -> int | None:
+    return int(memory.removesuffix("g")) << 30 if memory else None
+
+
+def _there(part: Part | None) -> Part:
+    if part is None:
+        raise RuntimeError("the endpoints serve only within the application's lifespan: include the router in it")
+    return part

@@ -1,0 +1,131 @@
+"""`/v1/files`: what users upload to give it to containers and messages. On disk, as long as the process at most."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import anyio
+
+from codeact.errors import NotFoundError, QuotaError
+from codeact.server.openai.allowance import Allowance
+from codeact.server.openai.errors import InvalidRequestError
+from codeact.server.openai.said import Attachment, file_name
+from codeact.types import JSON
+
+PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    id: str
+    owner: str
+    name: str
+    size: int  # bytes
+    purpose: str
+    created: float  # seconds since the epoch, for people
+    until: float  # of the event loop's clock, which nobody can put back
+
+    def card(self, keep: float) -> dict[str, JSON]:
+        return {
+            "id": self.id,
+            "object": "file",
+            "bytes": self.size,
+            "created_at": int(self.created),
+            "expires_at": int(self.created + keep),
+            "filename": self.name,
+            "purpose": self.purpose,
+            "status": "processed",
+        }
+
+
+@dataclass(slots=True)
+class Uploads:
+    """All uploaded files. Another user's id is as unknown as one that there never was."""
+
+    folder: Path
+    allowance: Allowance
+    kept: dict[str, Upload] = field(default_factory=dict[str, Upload])
+
+    async def add(self, owner: str, name: str, data: bytes, purpose: str) -> Upload:
+        """Raises `InvalidRequestError` for what is no file, `QuotaError` where there is no more room for this user."""
+        await self.expire()
+        name = file_name(name, param="file")
+        if purpose not in PURPOSES:
+            raise InvalidRequestError(f"purpose is one of {', '.join(PURPOSES)}", param="purpose")
+        self._check_room(owner, len(data))
+        until = anyio.current_time() + self.allowance.keep
+        upload = Upload(
+            id=f"file-{uuid4().hex}",
+            owner=owner,
+            name=name,
+            size=len(data),
+            purpose=purpose,
+            created=time.time(),
+            until=until,
+        )
+        self.kept[upload.id] = upload  # counts before it is written, so that many at once are not too many
+        try:
+            await self._path(upload).write_bytes(data)
+        except BaseException:
+            del self.kept[upload.id]
+            raise
+        return upload
+
+    def _check_room(self, owner: str, size: int) -> None:
+        if size > self.allowance.file_bytes:
+            raise InvalidRequestError(f"a file may have {self.allowance.file_bytes:,} bytes", param="file")
+        own = self.of(owner)
+        if len(own) >= self.allowance.own_files or len(self.kept) >= self.allowance.files:
+            raise QuotaError("there are too many uploaded files; delete some")
+        if sum(each.size for each in own) + size > self.allowance.own_bytes:
+            raise QuotaError(f"a user's files may have {self.allowance.own_bytes:,} bytes together; delete some")
+
+    def of(self, owner: str) -> Sequence[Upload]:
+        """Oldest first."""
+        now = anyio.current_time()
+        return [each for each in self.kept.values() if each.owner == owner and each.until > now]
+
+    def find(self, owner: str, id: str) -> Upload:
+        """Raises `NotFoundError` where this user has no such file."""
+        found = self.kept.get(id)
+        if found is None or found.owner != owner or found.until <= anyio.current_time():
+            raise NotFoundError(f"there is no file {id[:100]!r}")
+        return found
+
+    async def read(self, owner: str, id: str) -> bytes:
+        """Raises `NotFoundError` where this user has no such file."""
+        return await self._path(self.find(owner, id)).read_bytes()
+
+    async def fetched(self, owner: str, files: Sequence[Attachment]) -> list[Attachment]:
+        """The same files, those that are named by their id with their bytes.
+
+        Raises:
+            NotFoundError: this user has no such file.
+        """
+        fetched: list[Attachment] = []
+        for file in files:
+            if file.data is None:
+                file = Attachment(self.find(owner, file.id).name, await self.read(owner, file.id))
+            fetched.append(file)
+        return fetched
+
+    async def delete(self, owner: str, id: str) -> None:
+        """Raises `NotFoundError` where this user has no such file."""
+        await self._drop(self.find(owner, id))
+
+    async def expire(self) -> None:
+        """Let go of what is too old."""
+        now = anyio.current_time()
+        for upload in [each for each in self.kept.values() if each.until <= now]:
+            await self._drop(upload)
+
+    async def _drop(self, upload: Upload) -> None:
+        self.kept.pop(upload.id, None)
+        await self._path(upload).unlink(missing_ok=True)
+
+    def _path(self, upload: Upload) -> anyio.Path:
+        return anyio.Path(self.folder) / upload.id  # never the user's name for it

@@ -1,0 +1,177 @@
+"""Files and containers by the official client."""
+
+from pathlib import Path
+
+import anyio
+import httpx2
+import openai
+import pytest
+
+from codeact.errors import ConflictError, NotFoundError
+from codeact.server.openai.allowance import Allowance
+from codeact.server.openai.containers import Containers
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_uploaded_files_are_listed_read_and_deleted(serve):
+    async with serve() as place, place.client() as client:
+        made = [await client.files.create(file=(name, b"1,2"), purpose="user_data") for name in ("a.csv", "b.csv")]
+        assert [file.filename async for file in client.files.list()] == ["b.csv", "a.csv"]
+        assert (await client.files.retrieve(made[0].id)).bytes == 3
+        assert (await client.files.content(made[0].id)).content == b"1,2"
+        assert (await client.files.delete(made[0].id)).deleted
+        with pytest.raises(openai.NotFoundError):
+            await client.files.content(made[0].id)
+
+
+async def test_a_container_is_made_with_files_found_and_deleted(serve):
+    async with serve() as place, place.client() as client:
+        upload = await client.files.create(file=("a.csv", b"1,2"), purpose="assistants")
+        made = await client.containers.create(
+            name="mine",
+            file_ids=[upload.id],
+            expires_after={"anchor": "last_active_at", "minutes": 5},
+            memory_limit="1g",
+        )
+        assert (made.status, made.expires_after.minutes, made.memory_limit) == ("running", 5, "1g")
+        assert (await client.containers.retrieve(made.id)).name == "mine"
+        assert [each.id async for each in client.containers.list()] == [made.id]
+        (file,) = [each async for each in client.containers.files.list(made.id)]
+        assert (file.path, file.source, file.bytes) == ("/box/work/a.csv", "user", 3)
+        await client.containers.delete(made.id)
+        with pytest.raises(openai.NotFoundError):
+            await client.containers.retrieve(made.id)
+        assert [each.id async for each in client.containers.list()] == []
+
+
+async def test_files_of_a_container_are_put_read_and_deleted(serve, tmp_path):
+    (tmp_path / "b.txt").write_text("two")
+    async with serve() as place, place.client() as client:
+        container = (await client.containers.create(name="mine")).id
+        files = client.containers.files
+        first = await files.create(container, file=("a.txt", b"one"))
+        upload = await client.files.create(file=Path(tmp_path / "b.txt"), purpose="assistants")
+        second = await files.create(container, file_id=upload.id)
+        assert (await files.content.retrieve(first.id, container_id=container)).content == b"one"
+        assert (await files.retrieve(second.id, container_id=container)).path.endswith("/b.txt")
+        await files.delete(first.id, container_id=container)
+        assert [each.id async for each in files.list(container)] == [second.id]
+        with pytest.raises(openai.NotFoundError):
+            await files.content.retrieve(first.id, container_id=container)
+
+
+async def test_lists_come_in_pages(serve):
+    async with serve() as place, place.client() as client:
+        made = [(await client.files.create(file=(f"{n}", b""), purpose="vision")).id for n in range(5)]
+        first = await client.files.list(limit=2, order="asc")
+        assert ([file.id for file in first.data], first.has_more) == (made[:2], True)
+        assert [file.id async for file in client.files.list(limit=2, order="asc")] == made
+        with pytest.raises(openai.BadRequestError):
+            await client.files.list(after="file-none")
+        with pytest.raises(openai.BadRequestError):
+            await client.files.list(limit=0)
+
+
+async def test_what_is_anothers_is_as_unknown_as_what_never_was(serve):
+    async with serve() as place, place.client() as ada, place.client("bob") as bob:
+        container = (await ada.containers.create(name="mine")).id
+        file = (await ada.containers.files.create(container, file=("a.txt", b"one"))).id
+        upload = (await ada.files.create(file=("a.txt", b"one"), purpose="vision")).id
+        own = (await bob.containers.create(name="own")).id
+
+        def tries(container: str, file: str, upload: str):
+            yield bob.containers.retrieve, (container,), {}
+            yield bob.containers.delete, (container,), {}
+            yield bob.containers.files.list, (container,), {}
+            yield bob.containers.files.create, (container,), {"file": ("b", b"")}
+            yield bob.containers.files.retrieve, (file,), {"container_id": container}
+            yield bob.containers.files.content.retrieve, (file,), {"container_id": container}
+            yield bob.containers.files.delete, (file,), {"container_id": container}
+            yield bob.files.retrieve, (upload,), {}
+            yield bob.files.content, (upload,), {}
+            yield bob.files.delete, (upload,), {}
+            yield bob.containers.create, (), {"name": "x", "file_ids": [upload]}
+            yield bob.containers.files.create, (own,), {"file_id": upload}
+
+        for foreign, unknown in zip(tries(container, file, upload), tries("cntr_0", "cfile_0", "file-0"), strict=True):
+            told = []
+            for call, args, options in (foreign, unknown):
+                with pytest.raises(openai.NotFoundError) as refused:
+                    await call(*args, **options)
+                told.append((refused.value.code, refused.value.type, refused.value.param))
+            assert told[0] == told[1]
+        assert [each.id async for each in bob.files.list()] == []
+        assert [each.id async for each in bob.containers.list()] == [own]
+
+
+async def test_names_with_a_path_are_refused(serve):
+    async with serve() as place, place.client() as client:
+        container = (await client.containers.create(name="mine")).id
+        headers = {"authorization": "Bearer token-of-ada"}
+        async with httpx2.AsyncClient(headers=headers) as raw:
+            for name in ("../a", "/etc/passwd", "a/b", "a\\b", "..", ".", ".codeact", "x" * 300):
+                for address in ("files", f"containers/{container}/files"):
+                    got = await raw.post(
+                        f"{place.base_url}/{address}", files={"file": (name, b"")}, data={"purpose": "vision"}
+                    )
+                    assert got.status_code == 400, (name, address)
+
+
+async def test_wrong_requests_are_refused_by_name(serve):
+    async with serve() as place, place.client() as client:
+        wrong = [
+            ({"name": 1}, "name"),
+            ({"name": "x", "memory_limit": "2g"}, "memory_limit"),
+            ({"name": "x", "memory_limit": "64g"}, None),
+            ({"name": "x", "expires_after": {"anchor": "created_at", "minutes": 1}}, "expires_after.anchor"),
+            ({"name": "x", "expires_after": {"anchor": "last_active_at", "minutes": 0}}, "expires_after.minutes"),
+            ({"name": "x", "network_policy": {"type": "allowlist", "allowed_domains": ["a"]}}, "network_policy.type"),
+            ({"name": "x", "skills": [{"type": "inline"}]}, "skills"),
+        ]
+        for asked, param in wrong:
+            with pytest.raises(openai.BadRequestError) as refused:
+                await client.containers.create(**asked)
+            assert refused.value.param == param
+        with pytest.raises(openai.BadRequestError):
+            await client.files.create(file=("a", b""), purpose="nonsense")
+
+
+async def test_thousands_of_containers_end_in_a_refusal_that_is_not_tried_again(serve):
+    allowance = Allowance(own_containers=2, own_files=2, own_bytes=10, file_bytes=8)
+    async with serve(allowance=allowance) as place, place.client(max_retries=5) as client:
+        made = [await client.containers.create(name="x") for _ in range(2)]
+        with pytest.raises(openai.RateLimitError) as refused:
+            await client.containers.create(name="x")
+        assert refused.value.code == "insufficient_quota"
+        await client.containers.delete(made[0].id)
+        with anyio.fail_after(30):
+            while True:  # the session takes a moment to close
+                try:
+                    await client.containers.create(name="x")
+                    break
+                except openai.RateLimitError:
+                    await anyio.sleep(0.05)
+        with pytest.raises(openai.BadRequestError):
+            await client.files.create(file=("a", b"x" * 9), purpose="vision")
+        await client.files.create(file=("a", b"x" * 8), purpose="vision")
+        with pytest.raises(openai.RateLimitError):
+            await client.files.create(file=("a", b"x" * 8), purpose="vision")
+
+
+async def test_an_idle_container_is_gone_and_a_used_one_is_not(warm_sandbox):
+    async with anyio.create_task_group() as tasks:
+        containers = Containers(tasks, Allowance(idle=0.2))
+        idle, used = [await containers.open("ada", warm_sandbox, warm_sandbox.open, name=name) for name in "iu"]
+        with used.used(), anyio.fail_after(30):
+            while idle.id in containers.alive:  # noqa: ASYNC110 (its task tells nobody)
+                await anyio.sleep(0.01)
+            with pytest.raises(NotFoundError):
+                containers.find("ada", idle.id)
+            assert containers.find("ada", used.id) is used
+            with pytest.raises(ConflictError), used.used():
+                pass
+        with anyio.fail_after(30):
+            while containers.alive:  # noqa: ASYNC110 (as above)
+                await anyio.sleep(0.01)
+        assert not containers.turnstile.inside
