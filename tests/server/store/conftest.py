@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from codeact.server.store import Store, open_store
 
+from .postgres_server import MISSING, PostgresServer, programs
 
-@pytest.fixture(params=["sqlite"])
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    found = programs()
+    if found is None:
+        pytest.skip(MISSING)
+    with PostgresServer(found) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_address(postgres: PostgresServer) -> Iterator[str]:
+    yield postgres.address("postgres")
+    postgres.execute("DROP SCHEMA IF EXISTS codeact CASCADE")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a database that nobody has opened yet."""
-    return f"sqlite:{tmp_path / 'chats.db'}"
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path / 'chats.db'}"
+    return request.getfixturevalue("postgres_address")
 
 
 @pytest.fixture

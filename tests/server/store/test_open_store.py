@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from codeact.errors import StoreError, UsageError
-from codeact.server.store import open_store
+from codeact.errors import MissingExtraError, StoreError, UsageError
+from codeact.server.store import STORES, open_store
 from codeact.server.store.schema import VERSIONS, bring_up
 from codeact.server.store.sqlite_file import Job, SqliteFile
 
@@ -62,6 +63,13 @@ async def test_somebody_elses_store_is_called_with_its_address(tmp_path: Path, m
         open_store("of_mine.stores:another")
 
 
+async def test_postgresql_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, STORES["postgresql"].partition(":")[0], raising=False)
+    with pytest.raises(MissingExtraError, match=r"codeact\[postgres\]"):
+        open_store("postgresql://localhost/chats")
+
+
 # --- versions -------------------------------------------------------------------------------------
 
 
@@ -98,7 +106,7 @@ async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_database_of_an_earlier_version_is_brought_up(tmp_path: Path) -> None:
-    database = SqliteFile(str(tmp_path / "chats.db"), "BEGIN IMMEDIATE")
+    database = SqliteFile(str(tmp_path / "chats.db"), "BEGIN IMMEDIATE", 5.0)
     database.open()
     later = (*VERSIONS, ("CREATE TABLE stars (chat TEXT)", "ALTER TABLE chats ADD COLUMN star TEXT"))
     broken = (*later, ("CREATE TABLE half (a TEXT)", "CREATE TABLE stars (chat TEXT)"))

@@ -13,7 +13,7 @@ from codeact.server.nouns import Chat, Deed, Run, SavedSession, Share, Told
 from codeact.server.store import columns
 from codeact.server.store.columns import CHAT, DEED, RUN, SAVED, SHARE, TOLD, micros
 from codeact.server.store.schema import MARK
-from codeact.server.store.work import Database, Row, Rows, Statement, Steps, ask
+from codeact.server.store.work import Database, Row, Rows, Statement, Steps, ask, once
 from codeact.types import JSON
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class SqlStore:
     async def add_chat(self, chat: Chat) -> None:
         row = (*columns.chat_row(chat), columns.searched(chat.title))
         sql = f"INSERT INTO chats ({CHAT}, heading) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
-        _require_new(await self._database.write(ask(sql, *row)), f"the chat {chat.id!r}")
+        _require_new(await self._database.write(once(sql, *row)), f"the chat {chat.id!r}")
 
     async def chat(self, id: str, *, owner: str) -> Chat | None:
         rows = await self._ask(f"SELECT {CHAT} FROM chats WHERE id = ? AND owner = ?", id, owner)
@@ -148,7 +148,7 @@ class SqlStore:
 
     async def add_share(self, share: Share) -> None:
         sql = f"INSERT INTO shares ({SHARE}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING token"
-        _require_new(await self._database.write(ask(sql, *columns.share_row(share))), "this share's token")
+        _require_new(await self._database.write(once(sql, *columns.share_row(share))), "this share's token")
 
     async def share(self, token: str) -> Share | None:
         return _first(await self._ask(f"SELECT {SHARE} FROM shares WHERE token = ?", token), columns.share_of)
@@ -176,7 +176,7 @@ class SqlStore:
         await self._database.write(ask("DELETE FROM tokens WHERE digest = ?", digest))
 
     async def note(self, deed: Deed) -> None:
-        await self._database.write(ask(f"INSERT INTO deeds ({DEED}) VALUES (?, ?, ?, ?, ?)", *columns.deed_row(deed)))
+        await self._database.write(once(f"INSERT INTO deeds ({DEED}) VALUES (?, ?, ?, ?, ?)", *columns.deed_row(deed)))
 
     async def deeds(self, *, owner: str | None = None, chat: str | None = None, most: int = 1000) -> Sequence[Deed]:
         wanted = {name: value for name, value in (("owner", owner), ("chat", chat)) if value is not None}

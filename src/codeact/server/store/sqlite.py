@@ -21,8 +21,10 @@ from codeact.server.store.work import T, Work
 
 
 @asynccontextmanager
-async def open_sqlite(address: str) -> AsyncGenerator[SqlStore]:
+async def open_sqlite(address: str, *, patience: float = 5.0) -> AsyncGenerator[SqlStore]:
     """The store in the file of `sqlite:PATH`, made where it is missing. That of `sqlite::memory:` ends with the block.
+
+    `patience` is how many seconds to wait for another process's transaction.
 
     Raises:
         UsageError: the address names no file.
@@ -32,7 +34,7 @@ async def open_sqlite(address: str) -> AsyncGenerator[SqlStore]:
     path = address.partition(":")[2]
     if not path or path.startswith("//"):
         raise UsageError(f"{address!r} names no file; it should look like sqlite:PATH")
-    database = _Sqlite(path)
+    database = _Sqlite(path, patience)
     try:
         await database.open()
         yield SqlStore(database)
@@ -44,9 +46,9 @@ async def open_sqlite(address: str) -> AsyncGenerator[SqlStore]:
 class _Sqlite:
     """A `Database`."""
 
-    def __init__(self, path: str) -> None:
-        self._writing = _Lane(SqliteFile(path, "BEGIN IMMEDIATE"))
-        self._reading = self._writing if path == MEMORY else _Lane(SqliteFile(path, "BEGIN"))
+    def __init__(self, path: str, patience: float) -> None:
+        self._writing = _Lane(SqliteFile(path, "BEGIN IMMEDIATE", patience))
+        self._reading = self._writing if path == MEMORY else _Lane(SqliteFile(path, "BEGIN", patience))
 
     async def open(self) -> None:
         await self._writing.open()

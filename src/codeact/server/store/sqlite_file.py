@@ -17,7 +17,7 @@ from codeact.server.store.work import Dialect, Rows, Statement, Work, fit, unfit
 MEMORY: Final = ":memory:"
 
 _OLDEST: Final = (3, 35)  # the first that has RETURNING
-_PATIENCE: Final = 5.0  # seconds to wait for another process's transaction
+_PAUSE: Final = 0.02  # seconds between tries
 _LOG: Final = 64 * 2**20  # bytes; a log that one large value has made longer is cut back to this
 
 # Leases end by the time since this machine was started, which no change of its clock moves; a restart ends them all.
@@ -56,11 +56,12 @@ class Job:
 
 
 class SqliteFile:
-    """Never used by two threads at once. `begin` is how its transactions start."""
+    """Never used by two threads at once. `begin` is how its transactions start; `patience`: seconds, for a lock."""
 
-    def __init__(self, path: str, begin: str) -> None:
+    def __init__(self, path: str, begin: str, patience: float) -> None:
         self._path = path
         self._begin = begin
+        self._patience = patience
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None  # None in memory
 
@@ -72,7 +73,7 @@ class SqliteFile:
             if self._path != MEMORY:
                 _make(Path(self._path))
             self._connection = sqlite3.connect(
-                self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+                self._path, timeout=self._patience, isolation_level=None, check_same_thread=False
             )
             self._prepare(self._connection)
             self._identity = None if self._path == MEMORY else _identity(self._path)
@@ -142,12 +143,24 @@ class SqliteFile:
             if self._open.in_transaction:
                 self._open.execute("ROLLBACK")
 
-    @staticmethod
-    def _prepare(connection: sqlite3.Connection) -> None:
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.create_function("uptime", 0, _uptime)
         connection.create_function("this_boot", 0, _this_boot)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"journal_size_limit={_LOG}"):
+        self._turn_to_log(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", f"journal_size_limit={_LOG}"):
             connection.execute(f"PRAGMA {pragma}")
+
+    def _turn_to_log(self, connection: sqlite3.Connection) -> None:
+        """SQLite does not wait here where another process is doing the same, so we do."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE)
 
     def _require_same_file(self) -> None:
         """SQLite goes on writing into a file that has lost its name, and nobody would ever read it again."""

@@ -55,13 +55,25 @@ class Dialect:
         return sql.format_map(self.words).replace("?", self.placeholder)
 
 
-def ask(sql: str, *values: Any) -> Work[Rows]:
-    """The work that is a single statement."""
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The work that is a single statement. It may be carried out twice where the first answer was lost on the way, so
+    it does no harm then; and it needs no transaction around it.
+    """
 
-    def work() -> Steps[Rows]:
-        return (yield Statement(sql, values))
+    statement: Statement
 
-    return work
+    def __call__(self) -> Steps[Rows]:
+        return (yield self.statement)
+
+
+def ask(sql: str, *values: Any) -> Ask:
+    return Ask(Statement(sql, values))
+
+
+def once(sql: str, *values: Any) -> Work[Rows]:
+    """The same of a statement that is carried out once or, where nobody can know, not again."""
+    return Ask(Statement(sql, values)).__call__
 
 
 # --- text -----------------------------------------------------------------------------------------
