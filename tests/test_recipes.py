@@ -44,6 +44,14 @@ def test_the_smallest_recipe_goes_the_whole_road(tmp_path: Path, smollm2: str, w
     results = [path.read_text().splitlines() for path in sorted((tmp_path / "out/bench").glob("*.jsonl"))]
     assert [len(lines) for lines in results] == [2, 2]  # the job and its episode, of the base and of the adapted model
     assert len({json.loads(lines[0])["model"] for lines in results}) == 2
+    text = ["LICENSE", "--tokens", "400", "--window", "100"]
+    adapted = ["--base", smollm2, "--adapter", str(tmp_path / "out/adapter")]
+    read = subprocess.run(
+        [sys.executable, RECIPES / "perplexity.py", *text, *adapted],
+        cwd=RECIPES.parent, env=env, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert read.returncode == 0, read.stderr
+    assert re.fullmatch(r"base: perplexity .* 4 windows\nadapted: .* 4 windows\ndifference: [+-]0.*\n", read.stdout)
 
 
 def test_the_defaults_are_there_to_be_had() -> None:
