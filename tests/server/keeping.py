@@ -35,7 +35,7 @@ async def keeping(
     place: Sandbox, *replies: ScriptedReply, store: Store | None = None, pace: float = 0.0, **given: Any
 ) -> AsyncGenerator[House]:
     """A house on a scripted model, with a store in memory unless one is given."""
-    settings = HouseSettings(models=scripted(*replies, pace=pace), sandbox=place, **given)
+    settings = HouseSettings(sandbox=place, **{"models": scripted(*replies, pace=pace), **given})
     opening = nullcontext(store) if store else open_store("sqlite::memory:")
     async with opening as kept, House.open(kept, settings) as house:
         yield house

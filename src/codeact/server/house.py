@@ -116,7 +116,6 @@ class House:
         await self._take(chat)
         await room.stop()
         await room.close(save=False)
-        self._awake.pop(chat, None)
         await self.store.delete_chat(chat)
         await self.shared.note(owner, chat, "delete")
 
@@ -176,12 +175,13 @@ class House:
             raise NotFoundError(f"there is no chat {chat!r}")
         room = self._rooms.get(chat)
         if room is None:
-            room = self._rooms[chat] = Room(found, self.shared, self._wake)
+            room = self._rooms[chat] = Room(found, self.shared, self)
         elif room.course is None:
             room.oversight.chat = found  # another process may have changed it
         return room
 
-    async def _wake(self, room: Room) -> None:
+    async def wake(self, room: Room) -> None:
+        """For rooms: see `Keeper`."""
         self.shared.check_open()
         async with self._waking:
             await self._make_room(room.chat.owner)
@@ -191,6 +191,11 @@ class House:
         except BaseException:
             self._awake.pop(room.chat.id, None)
             raise
+
+    def left(self, room: Room) -> None:
+        """For rooms: see `Keeper`."""
+        self._awake.pop(room.chat.id, None)
+        self._counted = replace(self._counted, slept=self._counted.slept + 1)
 
     async def _enter(self, room: Room) -> None:
         chat = room.chat
@@ -239,13 +244,11 @@ class House:
         try:
             await room.stop()
             await room.sleep()
-            self._counted = replace(self._counted, slept=self._counted.slept + 1)
         except ConflictError:  # somebody was quicker
-            return
+            pass
         except CodeActError:  # the store is gone; the session goes all the same, or sessions would pile up
             with suppress(CodeActError):
                 await room.close(save=False)
-        self._awake.pop(room.chat.id, None)
 
     # --- from time to time ---
 
@@ -271,6 +274,5 @@ class House:
             except ConflictError:  # this process was away for too long
                 await room.stop()
                 await room.close(save=False)
-                self._awake.pop(room.chat.id, None)
         else:
             await course.settle()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 
@@ -29,17 +30,29 @@ _CELL = "a cell is running"
 _RESTARTED = "[The user has restarted Python: variables and imports are lost, files are kept.]"
 
 
+class Keeper(Protocol):
+    """Who wakes rooms: the house."""
+
+    async def wake(self, room: Room) -> None:
+        """Take the chat's lease and give the room its course. Raises as `House.room`."""
+        ...
+
+    def left(self, room: Room) -> None:
+        """It has gone to sleep."""
+        ...
+
+
 class Room:
     """`House.room` gives it. Where it has gone to sleep since, it is woken by what is done with it."""
 
-    def __init__(self, chat: Chat, shared: Shared, wake: Callable[[Room], Awaitable[None]]) -> None:
+    def __init__(self, chat: Chat, shared: Shared, keeper: Keeper) -> None:
         self.shared = shared
         self.telling = shared.telling(chat.id)
         self.oversight = Oversight(shared, self.telling, chat)
         self.course: Course | None = None  # None: asleep
         self.woken: StateKept | None = None  # what was left of the interpreter when it was last woken
         self.used_at = time.monotonic()
-        self._wake = wake  # the house's, which sets `course`
+        self._keeper = keeper
         self._doing = ""  # what the chat is not to be disturbed in, in words
         self._turn = anyio.Lock()
 
@@ -252,6 +265,7 @@ class Room:
             await course.fall_asleep()
         self.course = None
         await course.living.close()
+        self._keeper.left(self)
         await self.shared.store.let_go(self.chat.id, self.shared.replica)
 
     @asynccontextmanager
@@ -284,7 +298,7 @@ class Room:
 
     async def _awake(self) -> Course:
         if self.course is None:
-            await self._wake(self)
+            await self._keeper.wake(self)
         if self.course is None:
             raise RuntimeError("a room was woken and is asleep")
         return self.course

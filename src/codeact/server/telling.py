@@ -15,7 +15,7 @@ from itertools import groupby
 import anyio
 from anyio.abc import TaskGroup
 
-from codeact.errors import StoreError
+from codeact.errors import NotFoundError, StoreError
 from codeact.server.nouns import Told
 from codeact.server.store.base import Store
 from codeact.server.wire import Medium
@@ -37,6 +37,11 @@ class _Waiting:
     event: dict[str, JSON]
     media: Sequence[Medium]
     number: int  # of all that were said to be told
+
+    @property
+    def size(self) -> int:
+        """Characters of a piece; 0 for all else."""
+        return len(self.event["text"]) if self.event["kind"] in _PIECES else 0
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -112,9 +117,9 @@ class Telling:
         agree = _PIECES.get(event["kind"])
         if agree is None:
             return False
-        self._pieces += len(event["text"])
-        if self._pieces > _MOST_WAITING:
+        if self._pieces + len(event["text"]) > _MOST_WAITING:
             return True
+        self._pieces += len(event["text"])
         last = self._waiting[-1] if self._waiting else None
         if last is None or last.run != run or any(last.event.get(key) != event[key] for key in ("kind", *agree)):
             return False
@@ -126,11 +131,14 @@ class Telling:
             while self._waiting:
                 with anyio.move_on_after(PAUSE):
                     await self._hurry.wait()
-                batch, self._waiting, self._pieces = self._waiting, deque[_Waiting](), 0
+                batch, self._waiting = self._waiting, deque[_Waiting]()
                 self._hurry = anyio.Event()
                 try:
                     await self._write_all(batch)
                     self.problem = ""
+                except NotFoundError:  # the chat has been deleted, and its log with it
+                    self._written = batch[-1].number
+                    self._announce()
                 except StoreError as error:
                     self._waiting = batch + self._waiting
                     self.problem = str(error)
@@ -147,7 +155,7 @@ class Telling:
                 await self.store.keep_media(self.chat, medium.digest, medium.kind, medium.data)
             told = await self.store.tell(self.chat, run, [waiting.event for waiting in rows])
             for _ in rows:
-                batch.popleft()
+                self._pieces -= batch.popleft().size
             self._newest.extend(told)
             self._written = rows[-1].number
             self._announce()

@@ -1,0 +1,205 @@
+"""What fails beside the agent: the store, the model, the session, the quotas."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+import anyio
+import pytest
+
+from codeact.errors import QuotaError, StoreError, UsageError, WeightsError
+from codeact.events import Emit, ignore
+from codeact.models.scripted import ScriptedModel
+from codeact.sandbox.local import LocalSandbox
+from codeact.sandbox.session import BoxSession
+from codeact.server.nouns import Settings
+from codeact.server.settings import Quotas
+from codeact.server.store import Store, open_store
+from codeact.types import Completion, Message, ToolSpec
+
+from .keeping import ANNE, PATIENCE, a_room, code, events, keeping, until, value_of
+
+pytestmark = pytest.mark.anyio
+
+
+class Silent:
+    """A model that never answers."""
+
+    name = "silent"
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[ToolSpec] = (),
+        stop: Sequence[str] = (),
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        emit: Emit = ignore,
+    ) -> Completion:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+class Unsteady:
+    """A store that is gone for as long as `gone` says."""
+
+    def __init__(self, real: Store) -> None:
+        self.gone = False
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*args: object, **given: object) -> object:
+            if self.gone:
+                raise StoreError("the database is gone")
+            return await getattr(self._real, name)(*args, **given)
+
+        return call
+
+
+async def test_a_model_that_never_answers_ends_the_run(warm_sandbox: LocalSandbox) -> None:
+    models = {"silent": lambda: contextlib.nullcontext(Silent())}
+    async with keeping(warm_sandbox, models=models, reply_time=0.05) as house:
+        room = await a_room(house)
+        await room.send("Hello")
+        ended = await room.wait()
+        assert ended is not None
+        assert ended.status == "error"
+        told = (await events(house, room.chat))[-1].event
+        assert told == {"kind": "run_ended", "status": "error", "message": "silent gave no reply within 0.05 s"}
+
+
+async def test_a_model_that_cannot_be_opened_is_tried_again(warm_sandbox: LocalSandbox) -> None:
+    tries = list[int]()
+
+    @contextlib.asynccontextmanager
+    async def opening() -> AsyncGenerator[ScriptedModel]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise WeightsError("the weights are missing")
+        yield ScriptedModel(["Hello."])
+
+    async with keeping(warm_sandbox, models={"late": opening}) as house:
+        room = await a_room(house)
+        for status in ("error", "answered"):
+            await room.send("Hello")
+            ended = await room.wait()
+            assert ended is not None
+            assert ended.status == status
+
+
+async def test_a_session_that_dies_is_opened_again_with_what_can_be_had(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, code("x = 1"), "One.", code("x"), code("x"), "Still one.") as house:
+        room = await a_room(house)
+        await room.send("One")
+        await room.wait()
+        assert room.course is not None
+        session = room.course.session
+        assert isinstance(session, BoxSession)
+        session.close()
+        await room.send("What is x?")
+        ended = await room.wait()
+        assert ended is not None
+        assert ended.status == "error"
+        await room.send("What is x now?")
+        ended = await room.wait()
+        assert ended is not None
+        assert (ended.status, await value_of(room, "x")) == ("answered", "1")
+
+
+@pytest.mark.parametrize("moment", ["before the action", "before the end"])
+async def test_a_store_that_fails_in_a_run_ends_it_and_the_room_goes_on(
+    warm_sandbox: LocalSandbox, moment: str
+) -> None:
+    async with open_store("sqlite::memory:") as real:
+        store: Any = Unsteady(real)
+
+        def failing(text: str) -> Callable[[Sequence[Message]], str]:
+            def reply(messages: Sequence[Message]) -> str:
+                store.gone = True
+                return text
+
+            return reply
+
+        first = [failing(code("x = 1"))] if moment == "before the action" else [code("x = 1"), failing("One.")]
+        async with keeping(warm_sandbox, *first, code("y = 2"), "Two.", store=store) as house:
+            room = await a_room(house)
+            await room.send("One")
+            with anyio.fail_after(PATIENCE):
+                ended = await room.wait()
+            assert ended is not None
+            assert ended.status == ("error" if moment == "before the action" else "answered")
+            with pytest.raises(StoreError):
+                await room.send("Two")
+            assert room.running is None
+            store.gone = False
+            await room.send("Two")
+            await room.wait()
+            assert [run.status for run in await real.runs(room.chat.id)] == [ended.status, "answered"]
+            assert await value_of(room, "y") == "2"
+            told = await events(house, room.chat)
+            assert [one.number for one in told] == list(range(1, len(told) + 1))
+            ends = [one.event["status"] for one in told if one.event["kind"] == "run_ended"]
+            assert ends == [ended.status, "answered"]
+
+
+async def test_a_store_that_is_gone_keeps_no_session_from_ending(warm_sandbox: LocalSandbox) -> None:
+    async with open_store("sqlite::memory:") as real:
+        store: Any = Unsteady(real)
+        async with keeping(warm_sandbox, code("x = 1"), "One.", store=store) as house:
+            room = await a_room(house)
+            await room.send("One")
+            await room.wait()
+            store.gone = True
+            await house.drain(seconds=0)
+            assert house.counts().awake == 0
+
+
+async def test_quotas_of_runs_chats_processor_time_and_files(warm_sandbox: LocalSandbox) -> None:
+    quotas = Quotas(own_runs=1, own_chats=2, own_cpu=0.3, upload=100)
+    busy = code("print('on', flush=True)\nimport time; time.sleep(600)")
+    async with keeping(warm_sandbox, busy, "Hello.", quotas=quotas) as house:
+        first, second = await a_room(house), await a_room(house)
+        with pytest.raises(QuotaError, match="2 chats"):
+            await house.new_chat(ANNE)
+        with pytest.raises(QuotaError, match="a file may have 100"):
+            await first.put("large", bytes(101))
+        await first.send("Sleep")
+        await until(first, "output_chunk")
+        with pytest.raises(QuotaError, match="1 runs of yours") as refused:
+            await second.send("Hello")
+        assert refused.value.again is not None
+        await first.stop()
+        await second.run_code("import time\nwhile time.process_time() < 0.6: pass")
+        with pytest.raises(QuotaError, match="processor time"):
+            await second.run_code("1")
+        with pytest.raises(QuotaError, match="processor time") as refused:
+            await second.send("Hello")
+        assert refused.value.again is not None
+        assert 0 < refused.value.again <= 3600
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        (Settings(model="openai:gpt"), "is not offered; there are scripted:script"),
+        (Settings(tools=("pay",)), "is not offered; there are none"),
+        (Settings(network="open"), "is not offered; there are none"),
+        (Settings(network="everything"), "everything"),
+        (Settings(turns=0), "turns=0"),
+        (Settings(turns=10_000), "turns=10000"),
+        (Settings(temperature=float("nan")), "temperature=nan"),
+        (Settings(memory=1 << 50), "memory="),
+        (Settings(system="x" * 100_000), "system has 100,000"),
+    ],
+)
+async def test_settings_that_are_not_offered_are_refused(
+    warm_sandbox: LocalSandbox, settings: Settings, match: str
+) -> None:
+    async with keeping(warm_sandbox) as house:
+        with pytest.raises(UsageError, match=match):
+            await house.new_chat(ANNE, settings)
+        with pytest.raises(UsageError, match=match):
+            house.agent(settings)

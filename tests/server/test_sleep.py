@@ -1,0 +1,235 @@
+"""Sleeping and waking: what is there again, what is not, and who may wake a chat."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from codeact.errors import ConflictError, QuotaError
+from codeact.sandbox.local import LocalSandbox
+from codeact.server.nouns import Settings
+from codeact.server.settings import Quotas
+from codeact.server.store import open_store
+
+from .keeping import ANNE, PATIENCE, a_room, again, code, events, keeping, until, value_of
+
+pytestmark = pytest.mark.anyio
+
+MAKE = """
+import threading
+x = {'a': [1, 2]}
+lock = threading.Lock()
+open('plain.txt', 'w').write('plain')
+import os
+os.mkdir('folder'); open('folder/inner.bin', 'wb').write(bytes(10))
+os.symlink('/etc/passwd', 'link')
+"""
+
+
+async def test_variables_and_files_wake_again_and_the_rest_is_named(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, code(MAKE), "Made.", "Hello.") as house:
+        room = await a_room(house)
+        await room.send("Make")
+        await room.wait()
+        await room.sleep()
+        assert house.counts().awake == 0
+        assert (await house.store.holder(room.chat.id)) is None
+        room = await again(house, room.chat)
+        assert room.woken == "saved"
+        assert await value_of(room, "x") == "{'a': [1, 2]}"
+        assert {file.path for file in await room.files()} == {"folder/inner.bin", "plain.txt"}
+        woken = await until(room, "woken")
+        assert woken.event["state"] == "saved"
+        assert set(woken.event["skipped"]) == {"lock"}
+        await room.send("Hello")
+        ended = await room.wait()
+        assert ended is not None
+        assert ended.trajectory is not None
+        assert "but not: lock" in ended.trajectory.prompt[-1].text
+
+
+async def test_what_is_too_large_to_be_saved_is_named(warm_sandbox: LocalSandbox) -> None:
+    quotas = Quotas(saved_files=1000, saved_state=1000)
+    making = "big = bytes(5000)\nopen('big', 'wb').write(big)\nopen('small', 'wb').write(bytes(10))"
+    async with keeping(warm_sandbox, code(making), "Made.", quotas=quotas) as house:
+        room = await a_room(house)
+        await room.send("Make")
+        await room.wait()
+        await room.sleep()
+        slept = await until(room, "slept")
+        assert set(slept.event["skipped"]) == {"big", "file big"}
+        room = await again(house, room.chat)
+        assert [file.path for file in await room.files()] == ["small"]
+
+
+async def test_an_idle_room_goes_to_sleep_and_listeners_hear_of_both(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, code("x = 1"), "One.", idle=0.2, beat=0.05) as house:
+        room = await a_room(house)
+        await room.send("One")
+        await room.wait()
+        async with room.listen() as told:
+            kinds = list[str]()
+            with anyio.fail_after(PATIENCE):
+                async for one in told:
+                    kinds.append(one.event["kind"])
+                    if kinds[-1] == "slept":
+                        await again(house, room.chat)
+                    if kinds[-1] == "woken":
+                        break
+        assert kinds[0] == "run_begun"
+        assert kinds[-2:] == ["slept", "woken"]
+
+
+async def test_a_room_that_is_held_after_it_went_to_sleep_wakes_by_itself(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, code("x = 1"), "One.") as house:
+        room = await a_room(house)
+        await room.send("One")
+        await room.wait()
+        await room.sleep()
+        assert await value_of(room, "x") == "1"
+
+
+async def test_later_runs_than_the_saved_one_are_run_again(warm_sandbox: LocalSandbox) -> None:
+    """As after a crash: the chat was saved once, and went on."""
+    async with open_store("sqlite::memory:") as store:
+        async with keeping(warm_sandbox, code("import random; x = random.random()"), "Made.", store=store) as house:
+            room = await a_room(house)
+            await room.send("Make")
+            await room.wait()
+            drawn = await value_of(room, "x")
+        saved = await store.saved_session(room.chat.id)
+        assert saved is not None
+        async with keeping(warm_sandbox, code("y = 1"), "One.", store=store) as house:
+            room = await again(house, room.chat)
+            await room.send("One")
+            await room.wait()
+        await store.save_session(saved)
+        async with keeping(warm_sandbox, store=store) as house:
+            room = await again(house, room.chat)
+            assert room.woken == "replayed"
+            assert await value_of(room, "x") == drawn
+            assert await value_of(room, "y") == "1"
+
+
+async def test_code_that_may_reach_the_network_is_never_run_again(warm_sandbox: LocalSandbox) -> None:
+    replies = code("x = 1"), "One.", code("x = 2"), "Two."
+    async with keeping(warm_sandbox, *replies, checkpoints=0, networks=("none", "open")) as house:
+        room = await a_room(house, Settings(network="open"))
+        await room.send("One", files=[("data.csv", b"a,b")])
+        await room.wait()
+        await room.send("Two")
+        await room.wait()
+        assert await room.undo() == "lost"
+        assert (await room.run_code("x")).error is not None
+        assert [file.path for file in await room.files()] == ["data.csv"], "what the user gave is there"
+
+
+async def test_a_fork_has_history_log_and_state_of_its_own(warm_sandbox: LocalSandbox) -> None:
+    replies = code("x = 1"), "One.", code("x = 2"), "Two.", code("x += 10"), "Done."
+    async with keeping(warm_sandbox, *replies) as house:
+        room = await a_room(house)
+        await room.send("One", files=[("data.csv", b"a,b")])
+        await room.wait()
+        await room.send("Two")
+        await room.wait()
+        chat = await room.fork(title="The other")
+        other = await again(house, chat)
+        assert (other.chat.title, other.woken) == ("The other", "saved")
+        await other.send("Add")
+        await other.wait()
+        assert await value_of(other, "x, open('data.csv').read()") == "(12, 'a,b')"
+        assert await value_of(room, "x") == "2"
+        mine, theirs = await room.runs(), await other.runs()
+        assert [run.text for run in theirs] == ["One", "Two", "Add"]
+        assert not {run.id for run in mine} & {run.id for run in theirs}
+        assert theirs[1].parent == theirs[0].id
+        ended = theirs[-1].trajectory
+        assert ended is not None
+        assert ended.parent == theirs[1].id
+        assert (await events(house, chat))[0].event["text"] == "One"
+        assert await other.undo() == "kept"
+        assert await other.undo() == "replayed"
+        assert await value_of(other, "x, open('data.csv').read()") == "(1, 'a,b')"
+
+
+async def test_settings_that_need_another_session_take_the_variables_along(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, code("x = 1"), "One.", "Hello.", networks=("none", "open")) as house:
+        room = await a_room(house)
+        await room.send("One")
+        await room.wait()
+        await room.change(settings=Settings(turns=3))
+        assert room.course is not None
+        assert room.course.living.conversation.setup.budget.turns == 3
+        await room.change(settings=Settings(network="open", system="Be brief."), title="Networked")
+        assert await value_of(room, "x") == "1"
+        await room.send("Hello")
+        ended = await room.wait()
+        assert ended is not None
+        assert ended.trajectory is not None
+        assert "Be brief." in ended.trajectory.prompt[0].text
+        assert room.chat.title == "Networked"
+        assert await house.store.chat(room.chat.id, owner=ANNE) == room.chat
+
+
+async def test_a_chat_is_awake_in_one_house_at_most(warm_sandbox: LocalSandbox) -> None:
+    async with open_store("sqlite::memory:") as store, keeping(warm_sandbox, store=store, replica="one") as house:
+        room = await a_room(house)
+        async with keeping(warm_sandbox, store=store, replica="two") as other:
+            with pytest.raises(ConflictError, match="another process"):
+                await again(other, room.chat)
+            await room.sleep()
+            there = await again(other, room.chat)
+            assert there.course is not None
+            with pytest.raises(ConflictError, match="another process"):
+                await again(house, room.chat)
+
+
+async def test_a_room_whose_lease_was_lost_gives_up(warm_sandbox: LocalSandbox) -> None:
+    given = {"lease": 0.2, "beat": 0.05}
+    busy = code("print('on', flush=True)\nimport time; time.sleep(600)")
+    async with keeping(warm_sandbox, busy, replica="one", **given) as house:
+        room = await a_room(house)
+        await room.send("Sleep")
+        await until(room, "output_chunk")
+        await house.store.let_go(room.chat.id, "one")
+        assert await house.store.hold(room.chat.id, "two", seconds=600)
+        with anyio.fail_after(PATIENCE):
+            while house.counts().awake:  # noqa: ASYNC110 -- nothing is told of it: the log is the other's now
+                await anyio.sleep(0.02)
+        assert room.course is None
+        assert await house.store.holder(room.chat.id) == "two"
+
+
+async def test_the_least_used_room_makes_place_for_another(warm_sandbox: LocalSandbox) -> None:
+    busy = code("print('on', flush=True)\nimport time; time.sleep(600)")
+    async with keeping(warm_sandbox, busy, busy, quotas=Quotas(own_rooms=2)) as house:
+        first, second = await a_room(house), await a_room(house)
+        third = await a_room(house)
+        assert (first.course, house.counts().awake) == (None, 2)
+        for room in (second, third):
+            await room.send("Sleep")
+            await until(room, "output_chunk")
+        with pytest.raises(QuotaError, match="awake and busy") as refused:
+            await again(house, first.chat)
+        assert refused.value.again is not None
+        for room in (second, third):
+            await room.stop()
+
+
+async def test_drain_stops_what_is_left_and_puts_all_to_sleep(warm_sandbox: LocalSandbox) -> None:
+    busy = code("x = 7\nprint('on', flush=True)\nimport time; time.sleep(600)")
+    async with open_store("sqlite::memory:") as store:
+        async with keeping(warm_sandbox, busy, store=store) as house:
+            room = await a_room(house)
+            await room.send("Sleep")
+            await until(room, "output_chunk")
+            await house.drain(seconds=0)
+            assert house.counts().awake == 0
+            with pytest.raises(QuotaError, match="restarted"):
+                await again(house, room.chat)
+            with pytest.raises(QuotaError, match="restarted"):
+                await house.new_chat(ANNE)
+        async with keeping(warm_sandbox, store=store) as house:
+            room = await again(house, room.chat)
+            assert (await room.runs())[0].status == "cancelled"
+            assert await value_of(room, "x") == "7"
