@@ -181,6 +181,21 @@ async def test_quotas_of_runs_chats_processor_time_and_files(warm_sandbox: Local
         assert 0 < refused.value.again <= 3600
 
 
+async def test_a_quota_of_disk_counts_uploads_and_sleeping_sessions(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, "Hello.", quotas=Quotas(own_disk=20_000)) as house:
+        room = await a_room(house)
+        await room.put("a", bytes(9000))
+        with pytest.raises(QuotaError, match="20,000, and 12,000 more are asked for; delete one"):
+            await room.put("b", bytes(12_000))
+        await room.sleep()
+        with pytest.raises(QuotaError, match="bytes of 20,000"):
+            await room.put("b", b"x" * 9000)
+        other = await house.new_chat("bob")
+        await (await house.room(other.id, owner="bob")).put("b", bytes(9000))
+        await house.delete_chat(room.chat.id, owner=ANNE)
+        assert await house.store.used(ANNE) == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "match"),
     [

@@ -28,6 +28,7 @@ async def fork(course: Course, title: str) -> Chat:
     await course.shared.admit_chat(course.chat.owner)
     path = await course.path_to(course.chat.head)
     saved = await course.saved()
+    await course.shared.admit(course.chat.owner, size=len(saved.files) + len(saved.state or b"") if saved else 0)
     title = title or course.chat.title
     chat = replace(course.chat, id=uuid4().hex, title=title, head=None, created=now, changed=now)
     copies, ids = tree.copied(path, chat.id)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from codeact.errors import QuotaError, UsageError
+from codeact.server.nouns import Chat
 from codeact.server.shared import Shared
 from codeact.server.wire import Medium
 from codeact.types import JSON, Trajectory
@@ -27,12 +28,12 @@ class Given:
         return {"path": self.path, "size": len(self.data), "sha256": self.digest}
 
 
-async def keep_given(shared: Shared, chat: str, files: Sequence[tuple[str, bytes]]) -> list[Given]:
+async def keep_given(shared: Shared, chat: Chat, files: Sequence[tuple[str, bytes]]) -> list[Given]:
     """Keep the bytes of files.
 
     Raises:
         UsageError: a name that is none, or two of one name.
-        QuotaError: a file is too large.
+        QuotaError: a file is too large, or the user has no room left.
         StoreError: they cannot be kept.
     """
     most = shared.settings.quotas.upload
@@ -47,7 +48,9 @@ async def keep_given(shared: Shared, chat: str, files: Sequence[tuple[str, bytes
             raise QuotaError(f"{name!r} has {len(data):,} bytes, and a file may have {most:,}")
     if len({name for name, _ in files}) < len(files):
         raise UsageError("two files have the same name; give one of them another")
-    return [await _keep(shared, chat, name, data) for name, data in files]
+    if files:
+        await shared.admit(chat.owner, size=sum(len(data) for _, data in files))
+    return [await _keep(shared, chat.id, name, data) for name, data in files]
 
 
 async def _keep(shared: Shared, chat: str, name: str, data: bytes) -> Given:

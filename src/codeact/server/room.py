@@ -84,7 +84,7 @@ class Room:
         """
         check_message(text)
         async with self._alone("a message is being sent") as course:
-            return await course.begin(text, await keep_given(self.shared, self.chat.id, files))
+            return await course.begin(text, await keep_given(self.shared, self.chat, files))
 
     async def stop(self) -> None:
         """End the run going on as `cancelled`; variables stay. A cell of the user's is interrupted."""
@@ -184,7 +184,7 @@ class Room:
     async def put(self, path: str, data: bytes | Path) -> None:
         """Write a file of the workspace. Raises `TransferError` as `Session.put`, `QuotaError` for a large one."""
         content = data if isinstance(data, bytes) else await anyio.Path(data).read_bytes()
-        given = (await keep_given(self.shared, self.chat.id, [(path, content)]))[0]
+        given = (await keep_given(self.shared, self.chat, [(path, content)]))[0]
         async with self._beside() as course:
             await course.living.conversation.session.put(path, content)
             course.given.append(given.noted)
@@ -224,6 +224,7 @@ class Room:
         """
         limit = min(time_limit, self.shared.settings.action_time)
         async with self._alone(_CELL) as course:
+            await self.shared.admit(self.chat.owner)
             await self.oversight.before()
             await self.oversight.note("cell", code=code[:2000])
             emit = Narrator(self.telling, None)

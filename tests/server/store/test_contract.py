@@ -371,6 +371,20 @@ async def test_a_saved_session_takes_the_place_of_the_one_before(store: Store) -
     assert await store.saved_session(chat.id) == second
 
 
+async def test_what_a_user_keeps_is_counted_in_bytes(store: Store) -> None:
+    chats = a_chat(), a_chat(), a_chat("bob")
+    for chat in chats:
+        await store.add_chat(chat)
+        await store.keep_media(chat.id, "d", "image/png", b"\0" * 100)
+    saved = SavedSession(chat=chats[0].id, head=None, state=None, files=b"\0" * 20, skipped={}, saved=NOON)
+    await store.save_session(saved)
+    assert await store.used("ada") == 220
+    await store.save_session(replace(saved, state=b"\xff" * 3))
+    assert (await store.used("ada"), await store.used("bob"), await store.used("nobody")) == (223, 100, 0)
+    await store.delete_chat(chats[0].id)
+    assert await store.used("ada") == 100
+
+
 async def test_shares_are_found_by_token_and_by_chat(store: Store) -> None:
     chat = a_chat()
     await store.add_chat(chat)

@@ -146,6 +146,16 @@ class SqlStore:
         rows = await self._ask(f"SELECT {SAVED} FROM saved_sessions WHERE chat = ?", chat)
         return _first(rows, columns.saved_of)
 
+    async def used(self, owner: str) -> int:
+        own = "chat IN (SELECT id FROM chats WHERE owner = ?)"
+        rows = await self._ask(
+            f"SELECT (SELECT COALESCE(SUM(LENGTH(data)), 0) FROM media WHERE {own})"
+            f" + (SELECT COALESCE(SUM(LENGTH(files) + COALESCE(LENGTH(state), 0)), 0) FROM saved_sessions WHERE {own})",
+            owner,
+            owner,
+        )
+        return int(str(rows[0][0]))
+
     async def add_share(self, share: Share) -> None:
         sql = f"INSERT INTO shares ({SHARE}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING token"
         _require_new(await self._database.write(once(sql, *columns.share_row(share))), "this share's token")
