@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from codeact.cli import consoles, exits
+from codeact.cli.addresses import is_loopback, listen, parse_address, url_of
 from codeact.cli.artifacts import check_readable
 from codeact.cli.escape import harmless
 from codeact.cli.limits import parse_limits
@@ -25,23 +26,43 @@ from codeact.sandbox import offers
 from codeact.sandbox.base import Sandbox
 from codeact.sandbox.network import network_policy
 from codeact.server import mcp as service
+from codeact.server.http.credentials import LEAST, new_token
+
+PATH = "/mcp"
 
 
 @spread(McpOptions)
 def mcp(options: McpOptions) -> int:
     """Give an MCP client a Python that keeps its state: run code, files, branches, undo; isolated by the kernel.
 
-    Clients start this command by themselves and talk with it over standard input and output.
+    Clients start this command themselves and talk with it over standard input and output; with --http it listens.
     """
     place, settings = _place(options, consoles.notices()), settings_of(options)
-    offers.check(place, limits=settings.limits, network=network_policy(settings.network))
-    return anyio.run(_serve, place, settings)
+    offers.check(place, limits=settings.limits, network=settings.network)
+    return anyio.run(_serve, options, place, settings)
 
 
-async def _serve(place: Sandbox, settings: service.McpSettings) -> int:
+async def _serve(options: McpOptions, place: Sandbox, settings: service.McpSettings) -> int:
     async with ended_by_signals() as ended, _shared(place), service.open_desks(place, settings) as desks:
-        await service.serve_stdio(desks)
+        if options.http is None:
+            await service.serve_stdio(desks)
+        else:
+            await _serve_http(options, desks)
     return exits.INTERRUPTED if signal.SIGINT in ended else exits.ANSWERED
+
+
+async def _serve_http(options: McpOptions, desks: service.Desks) -> None:
+    token = None if options.no_token else options.token or new_token()
+    entry = service.Entry(token=token, hosts=frozenset(name.lower() for name in options.allow_host))
+    with listen(*parse_address("--http", options.http or "")) as listening:
+
+        def say() -> None:
+            notices = consoles.notices()
+            notices.print(Text(f"MCP on {url_of(listening, PATH)}"))
+            if token and not options.token:
+                notices.print(Text(f"token (until it ends): {token}"))
+
+        await service.serve_http(desks, listening, entry, say)
 
 
 @asynccontextmanager
@@ -80,6 +101,8 @@ def settings_of(options: McpOptions) -> service.McpSettings:
         raise UsageError(f"--share {str(options.share)!r} is no folder")
     if options.action_time > options.most_time:
         raise UsageError(f"--action-time {options.action_time:g} is above --most-time {options.most_time:g}")
+    if options.http is not None:
+        _check_door(options)
     return service.McpSettings(
         limits=parse_limits(options.limit),
         network=network_policy(options.network),
@@ -88,7 +111,26 @@ def settings_of(options: McpOptions) -> service.McpSettings:
         shown=options.shown,
         files=options.file,
         share=options.share,
+        idle=None if options.http is None else options.idle,
+        desks=options.clients,
     )
+
+
+def _check_door(options: McpOptions) -> None:
+    host, _ = parse_address("--http", options.http or "")
+    if options.share is not None:
+        raise UsageError(
+            "--share is for one client, over standard input and output; with --http it would be everybody's"
+        )
+    if options.token is not None and len(options.token) < LEAST:
+        raise UsageError(f"--token has {len(options.token)} characters; give {LEAST} or more, which nobody guesses")
+    if options.token is not None and options.no_token:
+        raise UsageError("--token and --no-token contradict each other; leave one of them out")
+    if not is_loopback(host) and (options.no_token or not options.insecure_public):
+        raise UsageError(
+            f"{host!r} can be reached from other machines, and without TLS whoever is between reads the token; "
+            "listen on 127.0.0.1 behind a proxy that ends TLS, or say --insecure-public, which keeps the token"
+        )
 
 
 def _place(options: McpOptions, notices: Console) -> Sandbox:

@@ -13,8 +13,33 @@ def _box(*names: str, help: str, metavar: str | None = None) -> Any:
     return option(*names, help=help, metavar=metavar, panel="Interpreter")
 
 
+def _door(*names: str, help: str, metavar: str | None = None, min: float | None = None) -> Any:
+    return option(*names, help=help, metavar=metavar, min=min, panel="Over HTTP, instead of standard input and output")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpOptions:
+    http: Annotated[
+        str | None,
+        _door(metavar="HOST:PORT", help="Listen there, as in 127.0.0.1:8322; port 0 takes one that is free."),
+    ] = None
+    token: Annotated[
+        str | None, _door(metavar="TOKEN", help="That clients send, instead of a new one; best by CODEACT_MCP_TOKEN.")
+    ] = None
+    no_token: Annotated[
+        bool, _door("--no-token", help="Serve every program of this machine that asks, of whatever user.")
+    ] = False
+    allow_host: Annotated[
+        list[str], _door(metavar="NAME", help="A name by which clients may call this service; repeatable.")
+    ] = field(default_factory=list[str])
+    insecure_public: Annotated[
+        bool,
+        _door("--insecure-public", help="Listen beyond this machine without TLS: the token crosses networks bare."),
+    ] = False
+    clients: Annotated[int, _door(min=1, help="With an interpreter at a time, at most.")] = 16
+    idle: Annotated[
+        float, _door(min=1.0, metavar="SECONDS", help="Without a call, until a client's interpreter ends.")
+    ] = 1800.0
     sandbox: Annotated[str, _box(metavar="NAME", help="Where the code runs: local, docker, …")] = "local"
     sandbox_option: Annotated[
         list[str], _box(metavar="NAME=VALUE", help="An option of that sandbox, as in image=my-box; repeatable.")

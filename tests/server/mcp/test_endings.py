@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from codeact.cli.addresses import parse_address
 from codeact.cli.mcp import settings_of
 from codeact.cli.mcp_options import McpOptions
 from codeact.errors import UsageError
@@ -93,16 +94,6 @@ def test_what_is_no_message_is_answered_and_a_sigterm_ends_all_of_it(tmp_path: P
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
 
-def test_the_end_of_input_ends_all_of_it(tmp_path: Path) -> None:
-    with by_hand(tmp_path) as process:
-        ask(process, BEGIN)
-        processes = family(process.pid)
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(30) == 0
-        assert all_gone(processes)
-
-
 def test_a_killed_client_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "quick.py").write_text(QUICK)
     arguments = [sys.executable, "-c", CLIENT, *command()]
@@ -134,3 +125,29 @@ def test_wrong_options_are_said_on_stderr(tmp_path: Path) -> None:
 def test_wrong_options_are_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         settings_of(McpOptions(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"http": "0.0.0.0:1"}, "can be reached from other machines"),
+        ({"http": "example.com:1"}, "can be reached from other machines"),
+        ({"http": "[::]:1", "insecure_public": True, "no_token": True}, "can be reached from other machines"),
+        ({"http": "127.0.0.1:0", "token": "short"}, "--token has 5 characters"),
+        ({"http": "127.0.0.1:0", "token": "x" * 30, "no_token": True}, "contradict each other"),
+        ({"http": "127.0.0.1:0", "share": Path()}, "it would be everybody's"),
+        *[
+            ({"http": text}, "should be HOST:PORT")
+            for text in ("", ":", "a:b", "127.0.0.1", "u@h:1", "h:1/x", "h:99999")
+        ],
+    ],
+)
+def test_a_door_that_would_stand_open_is_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        settings_of(McpOptions(**given))
+
+
+def test_addresses() -> None:
+    assert parse_address("--http", "8322") == ("127.0.0.1", 8322)
+    assert parse_address("--http", "[::1]:0") == ("::1", 0)
+    assert parse_address("--http", "localhost:80") == ("localhost", 80)

@@ -15,15 +15,18 @@ from codeact.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from codeact.server.mcp.desks import Desks, open_desks
+    from codeact.server.mcp.http import Entry, serve_http
     from codeact.server.mcp.serve import serve_stdio
     from codeact.server.mcp.settings import McpSettings
 
-__all__ = ["Desks", "McpSettings", "open_desks", "serve_stdio"]
+__all__ = ["Desks", "Entry", "McpSettings", "open_desks", "serve_http", "serve_stdio"]
 
 _PLACES = {
     "Desks": "codeact.server.mcp.desks",
+    "Entry": "codeact.server.mcp.http",
     "McpSettings": "codeact.server.mcp.settings",
     "open_desks": "codeact.server.mcp.desks",
+    "serve_http": "codeact.server.mcp.http",
     "serve_stdio": "codeact.server.mcp.serve",
 }
 

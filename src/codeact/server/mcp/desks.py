@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from codeact.errors import CodeActError, QuotaError, SessionClosedError
+from codeact.errors import CodeActError, QuotaError, SandboxError
 from codeact.sandbox.base import Sandbox
 from codeact.server.mcp.desk import Desk
 from codeact.server.mcp.settings import McpSettings
@@ -65,8 +65,9 @@ class Desks:
         held.calls += 1
         try:
             yield held.desk, note
-        except SessionClosedError as error:  # its processes were ended from outside; the next call gets another
-            await self.end(client, str(error))
+        except SandboxError as error:
+            if not await _lives(held.desk):  # it was ended from outside; the next call gets another
+                await self.end(client, f"the interpreter had ended: {error}")
             raise
         finally:
             held.calls, held.used = held.calls - 1, time.monotonic()
@@ -120,6 +121,14 @@ class Desks:
             self._ended[client] = reason
             while len(self._ended) > _MOST_ENDED:
                 del self._ended[next(iter(self._ended))]
+
+
+async def _lives(desk: Desk) -> bool:
+    try:
+        await desk.session().files()
+    except SandboxError:
+        return False
+    return True
 
 
 @asynccontextmanager

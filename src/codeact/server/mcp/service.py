@@ -37,6 +37,7 @@ class Service:
             version=version("codeact"),
             title="CodeAct: a stateful, isolated Python",
             instructions=tools.instructions(self._info, self._desks.settings),
+            get_tool_input_schema=lambda name: None,  # no argument of ours is also a header
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
             on_list_resources=self._list_resources,
