@@ -40,9 +40,8 @@ class Turnstile:
     own: int
     inside: Counter[str] = field(default_factory=Counter[str])
 
-    @contextmanager
-    def through(self, owner: str, *, again: float | None = _SOON) -> Generator[None]:
-        """For the body, one more is inside. `again` is in how many seconds this user's next one may be let in.
+    def check(self, owner: str, *, again: float | None = _SOON) -> None:
+        """Whether one more may be inside; `again` is in how many seconds this user's next one may be.
 
         Raises:
             QuotaError: there are too many already.
@@ -51,6 +50,11 @@ class Turnstile:
             raise QuotaError(f"a user may have {self.own} {self.what} at once, and you have them", again)
         if self.inside.total() >= self.most:
             raise QuotaError(f"the service has its {self.most} {self.what} already; try again later", _SOON)
+
+    @contextmanager
+    def through(self, owner: str, *, again: float | None = _SOON) -> Generator[None]:
+        """For the body, one more is inside. Raises as `check` does."""
+        self.check(owner, again=again)
         self.inside[owner] += 1
         try:
             yield

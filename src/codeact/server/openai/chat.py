@@ -6,8 +6,9 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from codeact.events import Answered, DisplayShown, Event, Finished, TextDelta, TurnStarted
-from codeact.server.openai.steps import MARKS, Steps
+from codeact.events import Answered, DisplayShown, Event, Finished, TurnStarted
+from codeact.server.openai.steps import Steps
+from codeact.server.openai.words import Words
 from codeact.types import JSON, Display, Outcome, Usage
 
 MOST_FIGURES = 10
@@ -38,8 +39,7 @@ class ChatAnswer:
     images: list[dict[str, JSON]] = field(default_factory=list[dict[str, JSON]])
     image_bytes: int = 0
     outcome: Outcome | None = None
-    words: str = ""  # the model's, of the turn that goes on or has just ended
-    fresh: bool = True  # no words of the turn yet
+    words: Words = field(default_factory=Words)
     turns: int = 0
     steps: Steps = field(init=False)
 
@@ -48,22 +48,20 @@ class ChatAnswer:
 
     def hear(self, event: Event) -> None:
         """Take one event of the run."""
+        self.words.hear(event)
         match event:
             case TurnStarted(number=number):
-                self.turns, self.fresh = number, True
+                self.turns = number
                 if number == 1:
                     self._delta({"role": "assistant", "content": ""})
-            case TextDelta(text=text, reasoning=False):
-                self.words = text if self.fresh else self.words + text
-                self.fresh = False
             case DisplayShown(display=display) if self.with_figures:
                 self._draw(display)
             case Answered(answer=answer):
                 self.text = until_stop(answer.text, self.stops)
             case Finished(outcome=outcome):
                 self.outcome = outcome
-                if outcome.status == "token_limit" and not MARKS.search(self.words):  # the answer, as far as it came
-                    self.text = until_stop(self.words, self.stops)
+                if outcome.status == "token_limit":
+                    self.text = until_stop(self.words.partial, self.stops)
             case _:
                 pass
         if self.with_steps:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,7 +84,7 @@ class Streamed(Response):
         async with _while_connected(receive), anyio.create_task_group() as tasks:
             tasks.start_soon(self._tell, out)
             async with told:
-                first = await told.receive()
+                first = await _first(told)
                 if isinstance(first, Refusal):
                     response = JSONResponse(first.body, status_code=first.status, headers=dict(first.headers))
                     await response(scope, receive, send)
@@ -92,22 +92,28 @@ class Streamed(Response):
                     await self._send(first, told, send)
 
     async def _tell(self, out: MemoryObjectSendStream[dict[str, JSON] | Refusal]) -> None:
+        def tell(piece: dict[str, JSON]) -> None:
+            with suppress(
+                anyio.ClosedResourceError, anyio.BrokenResourceError
+            ):  # the client has gone; so will the work
+                out.send_nowait(piece)
+
         async with out:
             try:
-                await self._work(out.send_nowait)
+                await self._work(tell)
             except Exception as error:  # noqa: BLE001 (the same edge as above)
                 refusal = self._failure(error)
                 await out.send(refusal)
 
     async def _send(
         self,
-        first: dict[str, JSON],
+        first: dict[str, JSON] | None,
         told: MemoryObjectReceiveStream[dict[str, JSON] | Refusal],
         send: Send,
     ) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": [*headers, (b"x-accel-buffering", b"no")]})
-        piece: dict[str, JSON] | Refusal | None = first
+        piece: dict[str, JSON] | Refusal | None = first  # None after the last
         number = 0
         while piece is not None:
             said = self._stream.failure(piece, number) if isinstance(piece, Refusal) else piece
@@ -115,6 +121,13 @@ class Streamed(Response):
             number += 1
             piece = await _next(told, send)
         await send({"type": "http.response.body", "body": self._stream.end, "more_body": False})
+
+
+async def _first(told: MemoryObjectReceiveStream[dict[str, JSON] | Refusal]) -> dict[str, JSON] | Refusal | None:
+    try:
+        return await told.receive()
+    except anyio.EndOfStream:
+        return None
 
 
 async def _next(

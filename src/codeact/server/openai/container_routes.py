@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.responses import Response
 
+from codeact.server.openai.container_wire import ContainerRequest, FileReference
 from codeact.server.openai.desk import Desk
 from codeact.server.openai.errors import InvalidRequestError
 from codeact.server.openai.pages import Paged, PagedContainers, page
@@ -15,36 +14,6 @@ from codeact.server.openai.routing import OpenAIRoute, Owner
 from codeact.server.openai.said import file_name
 from codeact.server.openai.uploading import download, needed, read_form
 from codeact.types import JSON
-
-_STRICT = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-Memory = Literal["1g", "4g", "16g", "64g"]
-
-
-class Expiry(BaseModel):
-    model_config = _STRICT
-    anchor: Literal["last_active_at"]
-    minutes: Annotated[int, Field(ge=1)]
-
-
-class NetworkAsked(BaseModel):
-    model_config = _STRICT
-    type: Literal["disabled"]  # what code here may reach is the service's to decide, and that is nothing
-
-
-class ContainerRequest(BaseModel):
-    model_config = _STRICT
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    expires_after: Expiry | None = None
-    file_ids: Annotated[list[str], Field(max_length=100)] = []
-    memory_limit: Memory | None = None
-    network_policy: NetworkAsked | None = None
-    skills: Annotated[list[JSON], Field(max_length=0)] = []
-
-
-class FileReference(BaseModel):
-    model_config = _STRICT
-    file_id: str
 
 
 def container_routes(desk: Desk, owner: Owner) -> APIRouter:
@@ -58,7 +27,7 @@ def container_routes(desk: Desk, owner: Owner) -> APIRouter:
             name=asked.name,
             idle=asked.expires_after.minutes * 60 if asked.expires_after else None,
             memory=asked.memory_limit,
-            files=tuple(asked.file_ids),
+            files=asked.file_ids,
         )
         return container.card
 

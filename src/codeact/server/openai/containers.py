@@ -65,7 +65,9 @@ class Container:
     active: float  # seconds since the epoch
     deadline: float  # of the event loop's clock
     busy: bool = False
+    automatic: bool = False  # made for a response; gives way to another such
     over: anyio.Event = field(default_factory=anyio.Event)
+    gone: anyio.Event = field(default_factory=anyio.Event)
     given: set[str] = field(default_factory=set[str])  # paths of files that the user put there
 
     @property
@@ -182,8 +184,11 @@ class Containers:
         name: str,
         idle: float | None = None,  # seconds; None takes what is allowed, which is also the most
         memory: str | None = None,
+        automatic: bool = False,
     ) -> Container:
         """Raises `QuotaError` where there are too many, and what opening a session raises."""
+        if automatic:
+            await self._make_room(owner)
         idle = min(idle or self.allowance.idle, self.allowance.idle)
         relay = Relay(ToolSet())
 
@@ -194,6 +199,7 @@ class Containers:
                 owner=owner,
                 name=name,
                 idle=idle,
+                automatic=automatic,
                 memory=memory,
                 created=now,
                 place=Lent(place, session, relay),
@@ -227,6 +233,18 @@ class Containers:
             if container is not None:
                 container.over.set()
                 del self.alive[container.id]
+                container.gone.set()
+
+    async def _make_room(self, owner: str) -> None:
+        """Let the one that was used longest ago give way, of those that nobody has asked for by name."""
+        own = self.of(owner)
+        if len(own) < self.allowance.own_containers and len(self.alive) < self.allowance.containers:
+            return
+        unused = [each for each in own if each.automatic and not each.busy]
+        if unused:
+            oldest = min(unused, key=lambda each: each.deadline - each.idle)
+            oldest.over.set()
+            await oldest.gone.wait()
 
     def of(self, owner: str) -> Sequence[Container]:
         """Oldest first."""

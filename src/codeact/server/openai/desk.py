@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import anyio
+from anyio.abc import TaskGroup
 
 from codeact.sandbox import sandbox
 from codeact.sandbox.network import network_policy
@@ -16,6 +17,7 @@ from codeact.server.nouns import Settings
 from codeact.server.openai.allowance import Allowance, Turnstile
 from codeact.server.openai.containers import Container, Containers
 from codeact.server.openai.lending import Lender
+from codeact.server.openai.responses import Responses
 from codeact.server.openai.uploads import Uploads
 
 Part = TypeVar("Part")
@@ -29,24 +31,31 @@ class Desk:
     allowance: Allowance
     runs: Turnstile = field(init=False)
     _uploads: Uploads | None = None
+    responses: Responses = field(init=False)
     _containers: Containers | None = None
+    _tasks: TaskGroup | None = None
 
     def __post_init__(self) -> None:
         self.runs = Turnstile("runs", self.allowance.runs, self.allowance.own_runs)
+        self.responses = Responses(self.allowance)
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[None]:
         """For the body there are files and containers; at its end they are gone."""
         async with anyio.TemporaryDirectory(prefix="codeact-uploads-") as folder, anyio.create_task_group() as tasks:
             self._uploads = Uploads(Path(folder), self.allowance)
-            self._containers = Containers(tasks, self.allowance)
+            self._containers, self._tasks = Containers(tasks, self.allowance), tasks
             yield
-            self._uploads = self._containers = None
+            self._uploads = self._containers = self._tasks = None
             tasks.cancel_scope.cancel()
 
     @property
     def uploads(self) -> Uploads:
         return _there(self._uploads)
+
+    @property
+    def tasks(self) -> TaskGroup:
+        return _there(self._tasks)
 
     @property
     def containers(self) -> Containers:
@@ -59,7 +68,8 @@ class Desk:
         name: str,
         idle: float | None = None,
         memory: str | None = None,
-        files: tuple[str, ...] = (),
+        files: Sequence[str] = (),
+        automatic: bool = False,
     ) -> Container:
         """A container with these uploaded files in it.
 
@@ -67,7 +77,8 @@ class Desk:
             NotFoundError: this user has no such file. QuotaError: there are too many containers. UsageError: more
             memory than there is for one. SandboxError: it cannot be opened, or the files do not fit.
         """
-        uploads = [self.uploads.find(owner, id) for id in files]
+        for id in files:
+            self.uploads.find(owner, id)
         agent = self.lender.agent(Settings(memory=_bytes_of(memory)))
         place = sandbox(agent.sandbox) if isinstance(agent.sandbox, str) else agent.sandbox
         container = await self.containers.open(
@@ -77,14 +88,24 @@ class Desk:
             name=name,
             idle=idle,
             memory=memory,
+            automatic=automatic,
         )
         try:
-            for upload in uploads:
-                await container.put(upload.name, await self.uploads.read(owner, upload.id))
+            await self.give(container, files)
         except BaseException:
             container.over.set()
             raise
         return container
+
+    async def give(self, container: Container, files: Sequence[str]) -> None:
+        """Put uploaded files of its owner into a container.
+
+        Raises:
+            NotFoundError: this user has no such file. TransferError: no room for one.
+        """
+        for id in files:
+            upload = self.uploads.find(container.owner, id)
+            await container.put(upload.name, await self.uploads.read(container.owner, id))
 
 
 def _bytes_of(memory: str | None) -> int | None:

@@ -5,8 +5,9 @@ A client tries 408, 409, 429 and 5xx again by itself, unless `x-should-retry` sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -27,7 +28,7 @@ from codeact.errors import (
 from codeact.types import JSON
 
 _INVALID = "invalid_request_error"
-_NO_RETRY = {"x-should-retry": "false"}
+NO_RETRY = {"x-should-retry": "false"}
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: _INVALID, 429: "rate_limit_error"}
 _HIDDEN = "the service failed; its log says why"  # what broke is nothing for a client to know
 
@@ -57,13 +58,27 @@ class Refusal:
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
 
+class RefusedError(Exception):
+    """What has been told and logged already."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
 def refusal(error: Exception) -> Refusal:
     """What a client is told of an error. Of what is neither its own fault nor the model's: nothing but that."""
     match error:
+        case RefusedError():
+            return error.refusal
+        case RequestValidationError():
+            return _misread(error)
+        case HTTPException():
+            return _of_status(error)
+        case ModelError():
+            return _of_model(error)
         case InvalidRequestError():
             return Refusal(status=400, message=str(error), param=error.param, code=error.code)
-        case ContextLengthError():
-            return Refusal(status=400, message=str(error), param="messages", code="context_length_exceeded")
         case UsageError() | UnsupportedError() | TransferError():
             return Refusal(status=400, message=str(error))
         case NotFoundError():
@@ -72,23 +87,25 @@ def refusal(error: Exception) -> Refusal:
             return Refusal(status=409, message=str(error), type="conflict_error", code="conflict")
         case QuotaError():
             return _over_quota(error)
-        case RateLimitError():
-            return Refusal(status=429, message=str(error), type="rate_limit_error", code="rate_limit_exceeded")
-        case ModelError():
-            return Refusal(status=502, message=str(error), type="server_error", code="model_error")
         case StoreError():
             return Refusal(status=503, message=str(error), type="server_error", code="unavailable")
-        case RequestValidationError():
-            return _misread(error)
-        case HTTPException():
-            return _of_status(error)
         case _:
             known = "sandbox_error" if isinstance(error, CodeActError) else None
             return Refusal(status=500, message=_HIDDEN, type="server_error", code=known)
 
 
+def _of_model(error: ModelError) -> Refusal:
+    match error:
+        case ContextLengthError():
+            return Refusal(status=400, message=str(error), code="context_length_exceeded")
+        case RateLimitError():
+            return Refusal(status=429, message=str(error), type="rate_limit_error", code="rate_limit_exceeded")
+        case _:
+            return Refusal(status=502, message=str(error), type="server_error", code="model_error")
+
+
 def _over_quota(error: QuotaError) -> Refusal:
-    headers = _NO_RETRY if error.again is None else {"retry-after": str(max(1, round(error.again)))}
+    headers = NO_RETRY if error.again is None else {"retry-after": str(max(1, round(error.again)))}
     code = "insufficient_quota" if error.again is None else "rate_limit_exceeded"
     return Refusal(status=429, message=str(error), type="rate_limit_error", code=code, headers=headers)
 
@@ -96,9 +113,24 @@ def _over_quota(error: QuotaError) -> Refusal:
 def _misread(error: RequestValidationError) -> Refusal:
     """The first thing that is wrong with a body, as OpenAI words it."""
     found: dict[str, JSON] = dict(error.errors()[0])
-    places: list[str | int] = [place for place in found.get("loc", ()) if place != "body"]
-    param = "".join(f"[{place}]" if isinstance(place, int) else f".{place}" for place in places).lstrip(".")
+    places = [place for place in found.get("loc", ()) if place not in ("body", "query")]
+    param = _param(error.body, places, is_missing=found.get("type") == "missing")
     return Refusal(status=400, message=f"{param or 'body'}: {found.get('msg', 'wrong')}", param=param or None)
+
+
+def _param(body: JSON, places: Sequence[str | int], *, is_missing: bool) -> str:
+    """A place in a body; pydantic's also names the members of unions, which the body does not have."""
+    param, is_query = "", body is None
+    for at, place in enumerate(places):
+        there: dict[str | int, JSON] = {}
+        if isinstance(body, dict):
+            there.update(cast("dict[str, JSON]", body))
+        elif isinstance(body, list):
+            there.update(enumerate(cast("list[JSON]", body)))
+        if place in there or is_query or (is_missing and at == len(places) - 1):
+            param += f"[{place}]" if isinstance(place, int) else f".{place}"
+            body = there.get(place)
+    return param.lstrip(".")
 
 
 def _of_status(error: HTTPException) -> Refusal:

@@ -13,6 +13,7 @@ from codeact.server.openai.container_routes import container_routes
 from codeact.server.openai.desk import Desk
 from codeact.server.openai.file_routes import file_routes
 from codeact.server.openai.lending import Lender
+from codeact.server.openai.response_routes import response_routes
 from codeact.server.openai.routing import Owner
 
 
@@ -29,6 +30,6 @@ def router(lender: Lender, *, owner: Owner, allowance: Allowance | None = None) 
             yield
 
     routes = APIRouter(tags=["OpenAI-compatible"], lifespan=lifespan)
-    for part in (model_routes, chat_routes, file_routes, container_routes):
+    for part in (model_routes, chat_routes, response_routes, file_routes, container_routes):
         routes.include_router(part(desk, owner))
     return routes

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 
 from codeact.errors import CodeActError
-from codeact.server.openai.errors import InvalidRequestError, Refusal, refusal
+from codeact.server.openai.errors import InvalidRequestError, Refusal, RefusedError, refusal
 
 MOST_BODY = 64 * 1024 * 1024  # bytes; uploads of files have a bound of their own
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 def told(error: Exception) -> Refusal:
     """`refusal`, and a line in the log for what is nobody's but our own fault."""
     refused = refusal(error)
-    if refused.status >= 500:
+    if refused.status >= 500 and not isinstance(error, RefusedError):
         _log.error("a request failed: %s", error, exc_info=None if isinstance(error, CodeActError) else error)
     return refused
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,10 +16,9 @@ from codeact.events import (
     TextDelta,
     TurnStarted,
 )
+from codeact.server.openai.words import MARKS
 from codeact.types import Answer, CodeAction, ExecResult
 
-# Where a reply begins to be something else than words; which of these are taken for that, the action space decides.
-MARKS = re.compile(r"```|~~~|<execute>|<think>|^Action:", re.MULTILINE)
 _MOST_OUTPUT = 20_000  # characters of one action
 _FENCE = "~~~~~~"
 

@@ -1,0 +1,133 @@
+"""A response: a container, the history of the one before, one run of the agent, and the files that its answer names."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import anyio
+
+from codeact.agent import Agent, Conversation
+from codeact.errors import SandboxError
+from codeact.server.nouns import Settings
+from codeact.server.openai.answering import bound, say
+from codeact.server.openai.citations import cite
+from codeact.server.openai.containers import Container
+from codeact.server.openai.desk import Desk
+from codeact.server.openai.errors import NO_RETRY, Refusal
+from codeact.server.openai.items import Items
+from codeact.server.openai.lending import choose
+from codeact.server.openai.response_wire import AutoContainer, check_supported, said_in
+from codeact.server.openai.responses import Answering
+from codeact.server.openai.routing import told
+from codeact.server.openai.said import Prompt, prompt_of
+from codeact.types import Message, OutcomeStatus
+
+# Why a run without an answer is incomplete, as far as the protocol has words for it; other ends are failures.
+_INCOMPLETE: dict[OutcomeStatus, str] = {"token_limit": "max_output_tokens", "turn_limit": "max_messages"}
+
+
+def prompt_for(desk: Desk, answering: Answering) -> Prompt:
+    """Raises `UsageError` and `NotFoundError` for a request that cannot be served."""
+    asked = answering.asked
+    check_supported(asked)
+    choose(desk.lender.models, asked.model)
+    prompt = prompt_of(said_in(asked.input), param="input")
+    before = desk.responses.before(answering.owner, asked)
+    system = "\n\n".join(filter(None, [asked.instructions, prompt.system]))
+    return replace(prompt, system=system, history=(*(before.messages if before else ()), *prompt.history))
+
+
+async def respond(desk: Desk, answering: Answering, prompt: Prompt) -> None:
+    """Run the agent until its end, which is told and kept, whatever it is."""
+    try:
+        with desk.runs.through(answering.owner), answering.scope:
+            container = await _container(desk, answering)
+            with container.used():
+                await _act(desk, answering, prompt, container)
+    except Exception as error:  # noqa: BLE001 (the edge: what is no CodeActError is a bug, and told as a failure)
+        answering.error, answering.broken = told(error), True
+        if answering.items is not None and answering.items.acted:  # once more is not the same
+            answering.error = replace(answering.error, headers=NO_RETRY)
+        answering.end("failed")
+    finally:
+        if not answering.ended.is_set():
+            answering.end("cancelled")
+        if answering.items is None and not answering.asked.background:  # its error is all that there is of it
+            desk.responses.drop(answering)
+        desk.responses.weigh(answering)
+
+
+async def _act(desk: Desk, answering: Answering, prompt: Prompt, container: Container) -> None:
+    items = answering.begin(container.id)
+    files = await desk.uploads.fetched(answering.owner, prompt.files)
+    async with _agent(desk, answering, prompt, container).open() as conversation:
+        bound(conversation, answering.asked.max_output_tokens)
+        async with _forgetting(conversation):
+            await say(conversation, prompt, files, items.hear)
+        container.given.update(file.name for file in files)
+        answering.messages = _history(conversation)
+    await _conclude(answering, items, container)
+
+
+def _agent(desk: Desk, answering: Answering, prompt: Prompt, container: Container) -> Agent:
+    asked = answering.asked
+    chosen = choose(desk.lender.models, asked.model)
+    settings = Settings(model=chosen.spec, system=prompt.system, temperature=asked.temperature)
+    agent = desk.lender.agent(settings)
+    budget = agent.budget
+    if asked.max_tool_calls is not None:
+        budget = replace(budget, turns=min(budget.turns, asked.max_tool_calls + 1))  # one more for the answer
+    return replace(agent, sandbox=container.place, budget=budget)
+
+
+async def _conclude(answering: Answering, items: Items, container: Container) -> None:
+    outcome = items.outcome
+    if outcome is None:
+        raise RuntimeError("a run has ended without saying so")
+    answering.usage = outcome.usage
+    if items.answer is not None:
+        files = {file.path: container.file_id(file.path) for file in await container.files()}
+        workspace = container.session.info.workspace
+        items.say(items.answer, cite(items.answer, files, container=container.id, workspace=workspace))
+        answering.end("completed")
+    elif outcome.status in _INCOMPLETE:
+        if outcome.status == "token_limit" and items.words.partial:
+            items.say(items.words.partial, (), status="incomplete")
+        answering.incomplete = _INCOMPLETE[outcome.status]
+        answering.end("incomplete")
+    else:
+        answering.error = Refusal(status=500, message=outcome.message or outcome.status, code=outcome.status)
+        answering.end("failed")
+
+
+async def _container(desk: Desk, answering: Answering) -> Container:
+    """The one that is named; else the one of the response before, if it is still there; else a new one."""
+    owner, wanted = answering.owner, answering.asked.container
+    if not isinstance(wanted, AutoContainer):
+        return desk.containers.find(owner, wanted)
+    before = desk.responses.before(owner, answering.asked)
+    there = desk.containers.alive.get(before.container or "") if before else None
+    if there is not None and there.owner == owner and not there.busy and not there.over.is_set():
+        await desk.give(there, wanted.file_ids or ())
+        return there
+    return await desk.open_container(
+        owner, name="auto", memory=wanted.memory_limit, files=wanted.file_ids or (), automatic=True
+    )
+
+
+@asynccontextmanager
+async def _forgetting(conversation: Conversation) -> AsyncGenerator[None]:
+    """A container outlives conversations, so what they kept of its past is let go of."""
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True), suppress(SandboxError):
+            for mark in conversation.marks:
+                if mark.checkpoint is not None:
+                    await conversation.session.forget(mark.checkpoint)
+
+
+def _history(conversation: Conversation) -> tuple[Message, ...]:
+    return tuple(message for message in conversation.messages if message.role != "system")

@@ -1,0 +1,127 @@
+"""`/v1/responses`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import JSONResponse, Response
+
+from codeact.server.openai.connection import Stream, Streamed, TellClient, Whole
+from codeact.server.openai.desk import Desk
+from codeact.server.openai.errors import InvalidRequestError, RefusedError
+from codeact.server.openai.respond import prompt_for, respond
+from codeact.server.openai.response_wire import OUTPUTS, ResponseRequest
+from codeact.server.openai.responses import Answering
+from codeact.server.openai.routing import OpenAIRoute, Owner, told
+from codeact.server.openai.said import Prompt
+from codeact.types import JSON
+
+_CANCELLING = 30.0  # seconds that the end of a run may take, until the answer says that it still goes on
+
+
+def response_routes(desk: Desk, owner: Owner) -> APIRouter:
+    """The agent as a model with a code interpreter."""
+    routes = APIRouter(prefix="/responses", route_class=OpenAIRoute)
+
+    @routes.post("")
+    async def create_response(asked: ResponseRequest, who: str = Depends(owner)) -> Response:
+        answering = Answering(owner=who, asked=asked)
+        prompt = prompt_for(desk, answering)
+        if asked.store is not False:
+            desk.responses.keep(answering)
+        if asked.background:
+            return _in_background(desk, answering, prompt)
+        return _streamed(desk, answering, prompt) if asked.stream else _whole(desk, answering, prompt)
+
+    @routes.get("/{response_id}")
+    async def retrieve_response(
+        response_id: str,
+        include: Annotated[list[str] | None, Query(alias="include[]")] = None,
+        stream: bool = False,
+        starting_after: int = -1,
+        who: str = Depends(owner),
+    ) -> Response:
+        found = desk.responses.find(who, response_id)
+        if stream:
+            return _listening(found, starting_after)
+        return JSONResponse(found.card(with_outputs=True if OUTPUTS in (include or ()) else None))
+
+    @routes.post("/{response_id}/cancel")
+    async def cancel_response(response_id: str, who: str = Depends(owner)) -> JSON:
+        found = desk.responses.find(who, response_id)
+        found.scope.cancel()
+        with anyio.move_on_after(_CANCELLING):
+            await found.ended.wait()
+        return found.card()
+
+    @routes.delete("/{response_id}")
+    async def delete_response(response_id: str, who: str = Depends(owner)) -> JSON:
+        desk.responses.drop(desk.responses.find(who, response_id))
+        return {"id": response_id, "object": "response", "deleted": True}
+
+    return routes
+
+
+def _whole(desk: Desk, answering: Answering, prompt: Prompt) -> Response:
+    async def work() -> JSON:
+        await respond(desk, answering, prompt)
+        _raise_if_broken(answering)
+        return answering.card()
+
+    return Whole(work, told)
+
+
+def _streamed(desk: Desk, answering: Answering, prompt: Prompt) -> Response:
+    async def work(tell: TellClient) -> None:
+        answering.listener = tell
+        await respond(desk, answering, prompt)
+        if answering.items is None:  # it has not begun, so nothing was told
+            _raise_if_broken(answering)
+
+    return Streamed(work, told, Stream("responses"))
+
+
+def _in_background(desk: Desk, answering: Answering, prompt: Prompt) -> Response:
+    """It goes on whether anybody waits or not.
+
+    Raises:
+        InvalidRequestError: it is not to be kept, so nobody could ever see it.
+        QuotaError: this user has too many going on.
+    """
+    desk.runs.check(answering.owner)
+    if answering.asked.store is False:
+        raise InvalidRequestError("a response in the background has to be stored", param="store")
+    desk.tasks.start_soon(respond, desk, answering, prompt)
+    return _listening(answering, -1) if answering.asked.stream else JSONResponse(answering.card())
+
+
+def _listening(answering: Answering, after: int) -> Response:
+    """The events of a response in the background, those of the past first.
+
+    Raises:
+        InvalidRequestError: it is not in the background.
+    """
+    if not answering.asked.background:
+        raise InvalidRequestError("only a response with background=true can be streamed again", param="stream")
+
+    async def work(tell: TellClient) -> None:
+        number = after + 1
+        while True:
+            changed = answering.changed
+            for event in answering.events[number:]:
+                tell(event)
+            number = max(number, len(answering.events))
+            if answering.ended.is_set():
+                break
+            await changed.wait()
+        if answering.items is None:
+            _raise_if_broken(answering)
+
+    return Streamed(work, told, Stream("responses"))
+
+
+def _raise_if_broken(answering: Answering) -> None:
+    if answering.broken and answering.error is not None:
+        raise RefusedError(answering.error)
