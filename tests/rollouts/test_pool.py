@@ -231,6 +231,8 @@ async def test_spending_ends_a_run_and_the_next_goes_on(tmp_path: Path) -> None:
         ({"seeds": ()}, "without seeds"),
         ({"seeds": (1, 1)}, "1 is twice in the seeds"),
         ({"tasks": [*sums(1), *sums(1)]}, "'sum-0' is twice in the tasks"),
+        ({"model": "oracle"}, "'sum-0' has no oracle for 'json' actions; there are: none"),
+        ({"tasks": suite("tables").tasks(count=1)}, "tables has no tools, so it cannot be played in 'json' actions"),
     ],
 )
 def test_a_job_that_makes_no_sense_is_refused(wrong: dict[str, object], said: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from codeact.rollouts.episode import Episode, play_episode
 from codeact.rollouts.intervals import Interval, effective_size, share_interval, wilson
-from codeact.rollouts.job import Job, Key
+from codeact.rollouts.job import EXPERT, EXPERTS, ORACLE, Job, Key
 from codeact.rollouts.oracles import OracleRow, oracle, oracle_rows, oracle_table
-from codeact.rollouts.players import EXPERT, EXPERTS, ORACLE, open_player
+from codeact.rollouts.players import open_player
 from codeact.rollouts.pool import Finished, Spending, run_job
 from codeact.rollouts.progress import Progress
 from codeact.rollouts.results import Results, Rollout, known_results, outcomes_by_task, read_results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -13,6 +14,8 @@ from codeact.tasks import Task
 from codeact.types import JSON
 
 SCHEMA = 1  # of the results file
+ORACLE, EXPERT = "oracle", "expert"  # one and the same, by the names that comparing and collecting have for it
+EXPERTS = (ORACLE, EXPERT)  # what stands in the place of a model's name
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,8 +53,22 @@ class Job:
             values = [task.id for task in self.tasks] if name == "tasks" else list(getattr(self, name))
             if not values:
                 raise UsageError(f"a job without {name} has nothing to run")
-            if twice := next((value for value in values if values.count(value) > 1), None):
-                raise UsageError(f"{twice!r} is twice in the {name} of a job; results are kept by name")
+            value, often = Counter(values).most_common(1)[0]
+            if often > 1:
+                raise UsageError(f"{value!r} is twice in the {name} of a job; results are kept by name")
+        self._check_playable()
+
+    def _check_playable(self) -> None:
+        """Hours before an episode would find it out. Raises `UsageError`."""
+        for rules in {id(task.rules): task.rules for task in self.tasks}.values():
+            for name in self.actions:
+                rules.space(name)
+        for task in self.tasks if self.model in EXPERTS else ():
+            if lacking := [name for name in self.actions if name not in task.oracles]:
+                known = ", ".join(task.oracles) or "none"
+                raise UsageError(
+                    f"the task {task.id!r} has no {self.model} for {lacking[0]!r} actions; there are: {known}"
+                )
 
     def __iter__(self) -> Iterator[tuple[Key, Task]]:
         """All episodes. Formats change fastest, so that a job that is stopped early compares them on the same tasks."""

@@ -13,12 +13,10 @@ from codeact.errors import UsageError
 from codeact.models import Model, ScriptedModel, open_model
 from codeact.models.scripted import read_script
 from codeact.rollouts.episode import Driver
+from codeact.rollouts.job import EXPERTS, ORACLE
 from codeact.rollouts.oracles import oracle
 from codeact.tasks import Task
 from codeact.types import ToolSpec
-
-ORACLE, EXPERT = "oracle", "expert"  # one and the same, by the names that comparing and collecting have for it
-EXPERTS = (ORACLE, EXPERT)
 
 
 @asynccontextmanager
