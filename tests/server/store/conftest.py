@@ -23,16 +23,30 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def postgres_address(postgres: PostgresServer) -> Iterator[str]:
+    """Of a database without our tables."""
     yield postgres.address("postgres")
     postgres.execute("DROP SCHEMA IF EXISTS codeact CASCADE")
 
 
+@pytest.fixture(scope="session")
+def tables_address(postgres: PostgresServer) -> str:
+    """Of one in which they stay, because making them takes longer than most tests."""
+    postgres.execute("CREATE DATABASE tables")
+    return postgres.address("tables")
+
+
+@pytest.fixture
+def emptied_address(postgres: PostgresServer, tables_address: str) -> Iterator[str]:
+    yield tables_address
+    postgres.execute("DELETE FROM codeact.chats; DELETE FROM codeact.tokens; DELETE FROM codeact.deeds", "tables")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of a database that nobody has opened yet."""
+    """Of a database that nobody has written into."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path / 'chats.db'}"
-    return request.getfixturevalue("postgres_address")
+    return request.getfixturevalue("emptied_address")
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import anyio.lowlevel
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from codeact.errors import ConflictError, NotFoundError
+from codeact.errors import ConflictError, NotFoundError, StoreError
 from codeact.server.nouns import Deed, SavedSession, Settings, Share, Told
-from codeact.server.store import Store
+from codeact.server.store import Store, open_store
 from codeact.types import JSON, Trajectory
 
 from ...trajectory.strategies import trajectories  # noqa: TID252 -- whatever the encoding itself is tried with
@@ -268,6 +268,9 @@ async def test_events_are_numbered_and_read_from_where_one_was(store: Store) -> 
     assert await store.told(chat.id) == [*first, *second]
     assert await store.told(chat.id, after=1, most=1) == [first[1]]
     assert await store.told(chat.id, after=3) == []
+    assert await store.told(chat.id, after=10**30) == []  # whatever a client claims to have seen
+    assert await store.told(chat.id, after=-5, most=10**30) == [*first, *second]
+    assert await store.told(chat.id, most=-1) == []
 
 
 async def test_numbers_have_no_gaps_though_two_replicas_tell(store: Store, other: Store) -> None:
@@ -480,3 +483,11 @@ async def test_a_store_is_ready_and_keeps_all_when_it_is_opened_again(store: Sto
     await store.ready()
     await other.ready()
     assert await other.chat(chat.id, owner="ada") == chat
+
+
+async def test_a_store_that_was_closed_says_so(address: str) -> None:
+    async with open_store(address) as store:
+        pass
+    for attempt in (store.ready(), store.chats("ada")):
+        with pytest.raises(StoreError, match="has been closed"):
+            await attempt

@@ -109,13 +109,6 @@ async def test_leases_of_another_boot_have_ended(store: Store, path: Path) -> No
     assert await store.hold(chat.id, "after")
 
 
-async def test_a_store_that_was_closed_says_so(path: Path) -> None:
-    async with open_store(str(path)) as store:
-        pass
-    with pytest.raises(StoreError, match="has been closed"):
-        await store.ready()
-
-
 async def test_a_thousand_writers_are_all_served(store: Store) -> None:
     chat = a_chat()
     await store.add_chat(chat)

@@ -80,6 +80,8 @@ class _Postgres:
         return await self._carry_out(work, in_transaction=not isinstance(work, Ask), at_most=self._at_most)
 
     async def _carry_out(self, work: Work[T], *, in_transaction: bool, at_most: float) -> T:
+        if self._pool.closed:
+            raise StoreError(f"{named(self._parameters)} has been closed")
         try:
             with fail_after(at_most, shield=True):
                 return await self._tried(work, in_transaction)

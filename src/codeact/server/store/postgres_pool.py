@@ -44,7 +44,7 @@ class Pool:
         self._patience = patience
         self._places = anyio.Semaphore(SIZE)
         self._idle: list[Connection] = []  # the last used is the next to be used
-        self._closed = False
+        self.closed = False
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
@@ -57,7 +57,7 @@ class Pool:
                 await self._give_back(connection)
 
     async def close(self) -> None:
-        self._closed = True
+        self.closed = True
         while self._idle:
             await self._idle.pop().close()
 
@@ -71,7 +71,7 @@ class Pool:
 
     async def _give_back(self, connection: Connection) -> None:
         is_clean = connection.info.transaction_status == TransactionStatus.IDLE
-        if is_clean and not self._closed:
+        if is_clean and not self.closed:
             self._idle.append(connection)
         else:
             with anyio.CancelScope(shield=True), suppress(psycopg.Error):

@@ -53,7 +53,7 @@ class SqlStore:
             )
             values += [word, word]
         sql = f"SELECT {CHAT} FROM chats WHERE {' AND '.join(wanted)} ORDER BY changed DESC, id DESC LIMIT ?"
-        return [columns.chat_of(row) for row in await self._ask(sql, *values, most)]
+        return [columns.chat_of(row) for row in await self._ask(sql, *values, _bounded(most))]
 
     async def change_chat(self, chat: Chat) -> None:
         _, _, title, settings, head, _, changed = columns.chat_row(chat)
@@ -123,7 +123,7 @@ class SqlStore:
 
     async def told(self, chat: str, *, after: int = 0, most: int = 1000) -> Sequence[Told]:
         sql = f"SELECT {TOLD} FROM events WHERE chat = ? AND number > ? ORDER BY number LIMIT ?"
-        return [columns.told_of(row) for row in await self._ask(sql, chat, after, most)]
+        return [columns.told_of(row) for row in await self._ask(sql, chat, _bounded(after), _bounded(most))]
 
     # --- media, sleeping sessions, shares ---------------------------------------------------------
 
@@ -192,7 +192,7 @@ class SqlStore:
         wanted = {name: value for name, value in (("owner", owner), ("chat", chat)) if value is not None}
         where = f"WHERE {' AND '.join(f'{name} = ?' for name in wanted)}" if wanted else ""
         sql = f"SELECT {DEED} FROM deeds {where} ORDER BY number DESC LIMIT ?"
-        return [columns.deed_of(row) for row in await self._ask(sql, *wanted.values(), most)]
+        return [columns.deed_of(row) for row in await self._ask(sql, *wanted.values(), _bounded(most))]
 
     # --- replicas ---------------------------------------------------------------------------------
 
@@ -228,6 +228,11 @@ def _runs(rows: Rows) -> Sequence[Run]:
 
 def _first(rows: Rows, made: Callable[[Row], T]) -> T | None:
     return made(rows[0]) if rows else None
+
+
+def _bounded(number: int) -> int:
+    """As databases can hold it; what a client says that it has seen may be anything."""
+    return min(max(number, 0), 2**63 - 1)
 
 
 def _require_new(rows: Rows, what: str) -> None:

@@ -96,9 +96,9 @@ class SqliteFile:
             for job in jobs:
                 self._one(job)
             self._run(Statement("COMMIT"))
-        except (sqlite3.Error, StoreError) as error:
+        except Exception as error:  # noqa: BLE001 -- raised again by all who brought a job, each its own
             for job in jobs:
-                job.error = job.error or (self._failed(error) if isinstance(error, sqlite3.Error) else error)
+                job.error = job.error or self._failed(error)
         finally:
             for job in jobs:
                 job.done = True
@@ -176,12 +176,21 @@ class SqliteFile:
         return "the database in memory" if self._path == MEMORY else f"the database {self._path!r}"
 
     def _failed(self, error: Exception) -> ServiceError:
-        code = getattr(error, "sqlite_errorcode", None)
-        if isinstance(error, OverflowError):
-            code = sqlite3.SQLITE_TOOBIG
+        failure = self._worded(error)
+        failure.__cause__ = error
+        return failure
+
+    def _worded(self, error: Exception) -> ServiceError:
+        match error:
+            case StoreError():
+                return StoreError(str(error))
+            case OverflowError():
+                code = sqlite3.SQLITE_TOOBIG
+            case _:
+                code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
         if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
             return NotFoundError("there is no such chat")
-        words = None if code is None else _WORDS.get(code & 0xFF)  # the rest says where in SQLite it was noticed
+        words = _WORDS.get(code & 0xFF)  # the rest says where in SQLite it was noticed
         return StoreError(f"{self._name} {words}" if words else f"{self._name} failed: {error}")
 
 
