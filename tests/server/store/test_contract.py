@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from codeact.errors import ConflictError, NotFoundError, StoreError
 from codeact.server.nouns import Deed, SavedSession, Settings, Share, Told
 from codeact.server.store import Store, open_store
-from codeact.types import JSON, Trajectory
+from codeact.types import JSON, Image, Message, Trajectory
 
 from ...trajectory.strategies import trajectories  # noqa: TID252 -- whatever the encoding itself is tried with
 from .chats import NOON, a_chat, a_run, a_trajectory
@@ -236,6 +236,20 @@ async def test_a_trajectory_loses_nothing(store: Store, trajectory: Trajectory) 
     run = a_run(chat, trajectory=trajectory)
     await store.add_run(run)
     assert await store.run(chat.id, run.id) == run
+
+
+async def test_the_talk_before_a_run_is_kept_once(store: Store) -> None:
+    chat = a_chat()
+    await store.add_chat(chat)
+    talk = tuple(Message.of("user", ODD * number, [Image(b"figure" * number)]) for number in range(1, 6))
+    runs = [a_run(chat) for _ in talk]
+    for end, run in enumerate(runs):
+        await store.add_run(run)
+        runs[end] = replace(run, trajectory=replace(a_trajectory(run), prompt=(*talk[:end], *talk[:end])))
+        await store.change_run(runs[end])
+        await store.change_run(runs[end])
+    assert await store.runs(chat.id) == runs
+    assert await store.run(chat.id, runs[3].id) == runs[3]
 
 
 async def test_runs_that_nobody_plays_are_found(store: Store) -> None:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -18,8 +19,9 @@ import pytest
 from codeact.errors import StoreError
 from codeact.server.store import Store, open_store
 from codeact.server.store.sqlite import open_sqlite
+from codeact.types import Message
 
-from .chats import a_chat
+from .chats import a_chat, a_run, a_trajectory
 
 pytestmark = pytest.mark.anyio
 
@@ -97,6 +99,26 @@ async def test_what_is_not_of_this_program_is_named(store: Store, path: Path) ->
         somebody.execute("""UPDATE chats SET settings = '{"turns": "many"}'""")
     with pytest.raises(StoreError, match=f"settings of the chat '{chat.id}' cannot be read: turns: "):
         await store.chat(chat.id, owner="ada")
+    run = a_run(chat)
+    await store.add_run(replace(run, trajectory=a_trajectory(run)))
+    for change in ("DELETE FROM messages", "UPDATE runs SET trajectory = '[]'", "UPDATE runs SET trajectory = '{'"):
+        with closing(sqlite3.connect(path)) as somebody, somebody:
+            somebody.execute(change)
+        with pytest.raises(StoreError, match=f"trajectory of the run '{run.id}' cannot be read: "):
+            await store.runs(chat.id)
+
+
+async def test_a_long_chat_does_not_grow_with_its_square(store: Store, path: Path) -> None:
+    chat = a_chat()
+    await store.add_chat(chat)
+    talk = tuple(Message.of("user", f"{number} " * 5_000) for number in range(50))  # half a megabyte
+    for end in range(50):
+        run = a_run(chat)
+        await store.add_run(replace(run, trajectory=replace(a_trajectory(run), prompt=talk[:end])))
+    with closing(sqlite3.connect(path)) as somebody:
+        ((messages, size),) = somebody.execute("SELECT count(*), sum(length(message)) FROM messages")
+    assert messages == 49
+    assert size < 1_000_000
 
 
 async def test_leases_of_another_boot_have_ended(store: Store, path: Path) -> None:

@@ -43,14 +43,13 @@ class Store(Protocol):
 
     async def run(self, chat: str, id: str) -> Run | None: ...
     async def runs(self, chat: str, *, trajectories: bool = True) -> Sequence[Run]:
-        """In the order in which they were begun. Trajectories are long (each holds the talk before it): without them
-        the tree alone is read.
-        """
+        """In the order in which they were begun. Without the trajectories, which are long, the tree alone is read."""
         ...
 
     async def running(self, replica: str | None = None) -> Sequence[Run]:
         """All that have the status `running` in chats that nobody but `replica` holds (see `hold`): at its start, what
-        a crash has interrupted. Whoever ends such a run holds its chat first, because others may see it too.
+        a crash has interrupted, without the trajectories. Whoever ends such a run holds its chat first, because others
+        may see it too.
         """
         ...
 

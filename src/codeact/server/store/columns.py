@@ -1,12 +1,18 @@
-"""Nouns as columns of a table, and back. Trajectories are kept in their own encoding, which loses nothing."""
+"""Nouns as columns of a table, and back. Trajectories are kept in their own encoding, which loses nothing.
+
+A run's prompt holds the talk before it, with its figures, so a chat would grow with the square of its length. Each
+message is kept once, and a trajectory names the messages of its prompt by their digests.
+"""
 
 from __future__ import annotations
 
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -74,13 +80,23 @@ def chat_of(row: Row) -> Chat:
     )
 
 
-def run_row(run: Run) -> Row:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run in parts."""
+
+    row: Row
+    said: str  # by the user and the agent, as it is searched
+    messages: Mapping[str, str]  # of its prompt, by digest
+
+
+def run_row(run: Run) -> RunRow:
+    trajectory, messages = (None, dict[str, str]()) if run.trajectory is None else _parted(run.trajectory)
     files = to_json(run.files)
-    trajectory = None if run.trajectory is None else to_line(encode(run.trajectory)).decode()
-    return run.id, run.chat, run.parent, run.text, files, run.status, micros(run.created), trajectory
+    row = run.id, run.chat, run.parent, run.text, files, run.status, micros(run.created), trajectory
+    return RunRow(row=row, said=searched("\n".join(_said(run))), messages=messages)
 
 
-def run_of(row: Row) -> Run:
+def run_of(row: Row, messages: Mapping[str, str] = MappingProxyType({})) -> Run:
     """Raises `StoreError` where the trajectory is not of this program."""
     id, chat, parent, text, files, status, created, trajectory = row
     return Run(
@@ -91,21 +107,26 @@ def run_of(row: Row) -> Run:
         files=tuple(json.loads(files)),
         status=status,
         created=moment(created),
-        trajectory=None if trajectory is None else _trajectory(id, trajectory),
+        trajectory=None if trajectory is None else _joined(id, trajectory, messages),
     )
 
 
-def _trajectory(run: str, line: str) -> Trajectory:
+def _parted(trajectory: Trajectory) -> tuple[str, dict[str, str]]:
+    record = encode(trajectory)
+    lines = [to_line(message) for message in record["prompt"]]
+    digests = [sha256(line).hexdigest() for line in lines]
+    messages = {digest: line.decode() for digest, line in zip(digests, lines, strict=True)}
+    return to_line({**record, "prompt": digests}).decode(), messages
+
+
+def _joined(run: str, line: str, messages: Mapping[str, str]) -> Trajectory:
     try:
-        return whole_trajectory(cast("Mapping[str, JSON]", from_line(line.encode())))
-    except ValueError as error:  # also pydantic's
-        reason = _first(error) if isinstance(error, ValidationError) else str(error)
+        record = cast("dict[str, JSON]", from_line(line.encode()))
+        record["prompt"] = [from_line(messages[digest].encode()) for digest in record["prompt"]]
+        return whole_trajectory(record)
+    except (ValueError, KeyError, TypeError) as error:  # also pydantic's
+        reason = _first(error) if isinstance(error, ValidationError) else repr(error)
         raise StoreError(f"the trajectory of the run {run!r} cannot be read: {reason}") from error
-
-
-def said_in(run: Run) -> str:
-    """What the user and the agent said in a run, as it is searched."""
-    return searched("\n".join(_said(run)))
 
 
 def _said(run: Run) -> Iterator[str]:

@@ -39,13 +39,21 @@ VERSIONS: Final[Sequence[Sequence[str]]] = (
             files TEXT NOT NULL,
             status TEXT NOT NULL,
             created BIGINT NOT NULL,
-            trajectory TEXT,
+            trajectory TEXT,                    -- its prompt as digests of messages
             said TEXT NOT NULL,                 -- by the user and the agent, as it is searched
             PRIMARY KEY (chat, id),
             UNIQUE (chat, number)
         )
         """,
         "CREATE INDEX runs_going_on ON runs (chat) WHERE status = 'running'",
+        """
+        CREATE TABLE messages (                 -- of the prompts of a chat's runs, each once
+            chat TEXT NOT NULL REFERENCES chats ON DELETE CASCADE,
+            digest TEXT NOT NULL,
+            message TEXT NOT NULL,
+            PRIMARY KEY (chat, digest)
+        )
+        """,
         """
         CREATE TABLE events (
             chat TEXT NOT NULL REFERENCES chats ON DELETE CASCADE,

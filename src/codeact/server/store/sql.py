@@ -19,6 +19,7 @@ from codeact.types import JSON
 T = TypeVar("T")
 
 WORDS: Final = 16  # of a search; what follows them is not looked for
+_BARE_RUN: Final = RUN.replace("trajectory", "NULL")
 _AWAKE: Final = "holds.clock = {clock} AND holds.ends > {now}"
 
 
@@ -67,7 +68,7 @@ class SqlStore:
     # --- runs -------------------------------------------------------------------------------------
 
     async def add_run(self, run: Run) -> None:
-        row, said = await to_thread.run_sync(_written, run)
+        parts = await to_thread.run_sync(columns.run_row, run)
 
         def work() -> Steps[None]:
             sql = "UPDATE chats SET begun = begun + 1 WHERE id = ? RETURNING begun"
@@ -76,32 +77,52 @@ class SqlStore:
                 f"INSERT INTO runs ({RUN}, said, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING RETURNING id"
             )
-            _require_new((yield Statement(sql, (*row, said, number))), f"the run {run.id!r}")
+            _require_new((yield Statement(sql, (*parts.row, parts.said, number))), f"the run {run.id!r}")
+            yield from _keep_messages(run.chat, parts.messages)
 
         await self._database.write(work)
 
     async def change_run(self, run: Run) -> None:
-        (*_, status, _, trajectory), said = await to_thread.run_sync(_written, run)
-        sql = "UPDATE runs SET status = ?, trajectory = ?, said = ? WHERE chat = ? AND id = ? RETURNING id"
-        changed = await self._database.write(ask(sql, status, trajectory, said, run.chat, run.id))
-        _require_found(changed, f"run {run.id!r}")
+        parts = await to_thread.run_sync(columns.run_row, run)
+        *_, status, _, trajectory = parts.row
+
+        def work() -> Steps[None]:
+            sql = "UPDATE runs SET status = ?, trajectory = ?, said = ? WHERE chat = ? AND id = ? RETURNING id"
+            values = (status, trajectory, parts.said, run.chat, run.id)
+            _require_found((yield Statement(sql, values)), f"run {run.id!r}")
+            yield from _keep_messages(run.chat, parts.messages)
+
+        await self._database.write(work)
 
     async def run(self, chat: str, id: str) -> Run | None:
-        rows = await self._ask(f"SELECT {RUN} FROM runs WHERE chat = ? AND id = ?", chat, id)
-        return await to_thread.run_sync(_first, rows, columns.run_of)
+        found = await self._whole_runs(chat, f"SELECT {RUN} FROM runs WHERE chat = ? AND id = ?", chat, id)
+        return found[0] if found else None
 
     async def runs(self, chat: str, *, trajectories: bool = True) -> Sequence[Run]:
-        what = RUN if trajectories else RUN.replace("trajectory", "NULL")
-        rows = await self._ask(f"SELECT {what} FROM runs WHERE chat = ? ORDER BY number", chat)
-        return await to_thread.run_sync(_runs, rows)
+        if trajectories:
+            return await self._whole_runs(chat, f"SELECT {RUN} FROM runs WHERE chat = ? ORDER BY number", chat)
+        rows = await self._ask(f"SELECT {_BARE_RUN} FROM runs WHERE chat = ? ORDER BY number", chat)
+        return [columns.run_of(row) for row in rows]
 
     async def running(self, replica: str | None = None) -> Sequence[Run]:
         sql = (
-            f"SELECT {RUN} FROM runs WHERE status = 'running' AND NOT EXISTS "
+            f"SELECT {_BARE_RUN} FROM runs WHERE status = 'running' AND NOT EXISTS "
             f"(SELECT 1 FROM holds WHERE holds.chat = runs.chat AND {_AWAKE} AND holds.replica <> ?) "
             "ORDER BY created, chat, number"
         )
-        return await to_thread.run_sync(_runs, await self._ask(sql, replica or ""))
+        return [columns.run_of(row) for row in await self._ask(sql, replica or "")]
+
+    async def _whole_runs(self, chat: str, sql: str, *values: Any) -> Sequence[Run]:
+        def work() -> Steps[tuple[Rows, Rows]]:
+            rows = yield Statement(sql, values)
+            return rows, (yield Statement("SELECT digest, message FROM messages WHERE chat = ?", (chat,)))
+
+        def made() -> Sequence[Run]:
+            by_digest = dict[str, str](messages)
+            return [columns.run_of(row, by_digest) for row in rows]
+
+        rows, messages = await self._database.read(work)
+        return await to_thread.run_sync(made)
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -218,12 +239,14 @@ class SqlStore:
         return await self._database.read(ask(sql, *values))
 
 
-def _written(run: Run) -> tuple[Row, str]:
-    return columns.run_row(run), columns.said_in(run)
-
-
-def _runs(rows: Rows) -> Sequence[Run]:
-    return [columns.run_of(row) for row in rows]
+def _keep_messages(chat: str, messages: Mapping[str, str]) -> Steps[None]:
+    if not messages:
+        return
+    known = {digest for (digest,) in (yield Statement("SELECT digest FROM messages WHERE chat = ?", (chat,)))}
+    new = [(chat, digest, message) for digest, message in messages.items() if digest not in known]
+    if new:
+        sql = "INSERT INTO messages (chat, digest, message) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        yield Statement(sql, many=new)
 
 
 def _first(rows: Rows, made: Callable[[Row], T]) -> T | None:
