@@ -13,11 +13,11 @@ from uuid import uuid4
 import anyio
 
 from codeact.agent import Agent
-from codeact.errors import NotFoundError, SandboxError, StoreError
+from codeact.errors import NotFoundError, SandboxError, StoreError, TransferError
 from codeact.sandbox.base import Session
 from codeact.server import sleeping, tree
 from codeact.server.given import Given
-from codeact.server.living import NOWHERE, Living, Restored
+from codeact.server.living import NOWHERE, Living, Load, Restored
 from codeact.server.nouns import Chat, Run, SavedSession, Settings, StateKept
 from codeact.server.oversight import Oversight
 from codeact.server.recording import Narrator, Recording
@@ -65,6 +65,10 @@ class Course:
             StoreError, SandboxError: the machinery failed.
         """
         await end_interrupted(self.shared, self.chat.id)
+        fitting = self.shared.settings.fitted(self.chat.settings)
+        if fitting != self.chat.settings:  # the service was started with other settings since
+            await self.save(replace(self.chat, settings=fitting))
+            self.living.agent = agent_of(self.shared, self.oversight, fitting)
         return await self._go_to(await self.path_to(self.chat.head))
 
     async def fall_asleep(self) -> None:
@@ -79,7 +83,6 @@ class Course:
             skipped = {"all variables and files": str(error)}
         self.oversight.tell({"kind": "slept", "skipped": skipped})
         await self.oversight.telling.flushed()
-        self.oversight.telling.rest()
 
     async def saved(self) -> SavedSession | None:
         """Save the state after `head`; None where no code is run. Raises `SandboxError`."""
@@ -95,7 +98,7 @@ class Course:
         if self.living.stands != self.chat.head:  # its session has ended, or the store failed in the middle of a move
             await self._go_to(await self.path_to(self.chat.head))
         await self.shared.admit(self.chat.owner)
-        self.shared.ledger.begin(self.chat.owner)
+        self.shared.admit_run(self.chat.owner)
         try:
             return await self._begin(text, files, seed)
         except BaseException:
@@ -137,20 +140,20 @@ class Course:
         conversation.setup = replace(conversation.setup, described=described, seed=seed)
 
     async def _carry_out(self, going: Going, files: Sequence[Given]) -> None:
-        conversation, run, problem = self.living.conversation, going.recording.run, None
-        with going.scope:
-            try:
-                await conversation.send(
-                    run.text,
-                    files=[(file.path, file.data) for file in files],
-                    emit=Narrator(self.oversight.telling, run.id),
-                    record=going.recording,
-                    id=run.id,
-                )
-            except Exception as error:  # noqa: BLE001 -- whatever it is of, the run has failed and the room has not
-                problem = error
-        with anyio.CancelScope(shield=True):
-            await self._end(going, problem)
+        problem: Exception | None = None
+        try:
+            with going.scope:
+                await self._send(going.recording, files)
+        except Exception as error:  # noqa: BLE001 -- whatever it is of, the run has failed and the room has not
+            problem = error
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._end(going, problem)
+
+    async def _send(self, recording: Recording, files: Sequence[Given]) -> None:
+        run, emit = recording.run, Narrator(self.oversight.telling, recording.run.id)
+        given = [(file.path, file.data) for file in files]
+        await self.living.conversation.send(run.text, files=given, emit=emit, record=recording, id=run.id)
 
     async def _end(self, going: Going, problem: Exception | None) -> None:
         try:
@@ -171,7 +174,8 @@ class Course:
     async def _keep_marks(self, run: Run, problem: Exception | None) -> None:
         """What the conversation has kept of its state before the run is the one after the run's parent."""
         marks = self.living.conversation.marks
-        self.living.stands = NOWHERE if isinstance(problem, SandboxError) else run.id
+        refused = isinstance(problem, TransferError)  # a file, say; the session is as it was
+        self.living.stands = NOWHERE if isinstance(problem, SandboxError) and not refused else run.id
         if marks:
             await self.living.take(run.parent, marks.pop().checkpoint)
 
@@ -209,8 +213,7 @@ class Course:
         return found.state
 
     async def _go_to(self, path: Sequence[Run]) -> Restored:
-        saved = await self.shared.store.saved_session(self.chat.id)
-        found = await self.living.go_to(path, saved)
+        found = await self.living.go_to(path, lambda: self.shared.store.saved_session(self.chat.id))
         self.last = tree.last_trajectory(path)
         self.oversight.charge(self.session)
         return found
@@ -230,7 +233,7 @@ class Course:
             await living.close()
             living.agent = agent
             try:
-                found = await living.go_to(path, saved)
+                found = await living.go_to(path, _at_hand(saved))
             except BaseException:
                 living.agent = before
                 raise
@@ -247,6 +250,13 @@ class Course:
         self.oversight.tell({"kind": "woken", "state": found.state, "skipped": dict(found.skipped)})
 
 
+def _at_hand(saved: SavedSession | None) -> Load:
+    async def load() -> SavedSession | None:
+        return saved
+
+    return load
+
+
 def watched(shared: Shared, oversight: Oversight, settings: Settings) -> Watched:
     return Watched(shared.model(settings.model), oversight.before)
 
@@ -259,7 +269,7 @@ def agent_of(shared: Shared, oversight: Oversight, settings: Settings) -> Agent:
 
 
 def living_of(shared: Shared, oversight: Oversight) -> Living:
-    """The conversation of a chat, as yet closed. Raises `UsageError` as `agent_of`."""
+    """The conversation of a chat, as yet closed."""
     chat = oversight.chat
 
     async def fetch(digest: str) -> bytes | None:
@@ -267,7 +277,7 @@ def living_of(shared: Shared, oversight: Oversight) -> Living:
         return found[1] if found else None
 
     return Living(
-        agent=agent_of(shared, oversight, chat.settings),
+        agent=agent_of(shared, oversight, shared.settings.fitted(chat.settings)),
         tasks=shared.tasks,
         fetch=fetch,
         most=shared.settings.checkpoints,

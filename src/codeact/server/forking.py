@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, cast
 from uuid import uuid4
 
@@ -55,10 +56,11 @@ async def _copy_log(store: Store, source: str, target: str, ids: Mapping[str, st
     number = 0
     while rows := await store.told(source, after=number, most=_PAGE):
         number = rows[-1].number
-        for told in rows:
-            if told.run is not None and told.run in ids:
-                await store.tell(target, ids[told.run], [told.event])
-                digests.update(_digests(told.event))
+        for run, group in groupby(rows, key=lambda told: told.run):
+            if run is not None and run in ids:
+                events = [told.event for told in group]
+                await store.tell(target, ids[run], events)
+                digests.update(digest for event in events for digest in _digests(event))
     for digest in digests:
         if (found := await store.media(source, digest)) is not None:
             await store.keep_media(target, digest, *found)

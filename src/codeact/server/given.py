@@ -29,7 +29,7 @@ class Given:
 
 
 async def keep_given(shared: Shared, chat: Chat, files: Sequence[tuple[str, bytes]]) -> list[Given]:
-    """Keep the bytes of files.
+    """Keep the bytes of files, and note in the audit log that they were given.
 
     Raises:
         UsageError: a name that is none, or two of one name.
@@ -50,12 +50,13 @@ async def keep_given(shared: Shared, chat: Chat, files: Sequence[tuple[str, byte
         raise UsageError("two files have the same name; give one of them another")
     if files:
         await shared.admit(chat.owner, size=sum(len(data) for _, data in files))
-    return [await _keep(shared, chat.id, name, data) for name, data in files]
+    return [await _keep(shared, chat, name, data) for name, data in files]
 
 
-async def _keep(shared: Shared, chat: str, name: str, data: bytes) -> Given:
+async def _keep(shared: Shared, chat: Chat, name: str, data: bytes) -> Given:
     medium = Medium.of("application/octet-stream", data)
-    await shared.store.keep_media(chat, medium.digest, medium.kind, data)
+    await shared.store.keep_media(chat.id, medium.digest, medium.kind, data)
+    await shared.note(chat.owner, chat.id, "upload", path=name, size=len(data), sha256=medium.digest)
     return Given(name, medium.digest, data)
 
 

@@ -117,6 +117,7 @@ class House:
         await room.stop()
         await room.close(save=False)
         await self.store.delete_chat(chat)
+        room.telling.end()
         await self.shared.note(owner, chat, "delete")
 
     def listen(self, chat: str, *, after: int = 0) -> AbstractAsyncContextManager[AsyncIterator[Told]]:
@@ -138,7 +139,7 @@ class House:
                 await room.wait()
         async with anyio.create_task_group() as tasks:
             for room in list(self._awake.values()):
-                tasks.start_soon(self._put_to_sleep, room)
+                tasks.start_soon(self._shut, room)
         for telling in self.shared.tellings:
             with suppress(StoreError):
                 await telling.flushed()
@@ -160,12 +161,17 @@ class House:
         Raises:
             StoreError: the database cannot be used.
         """
-        for chat in {run.chat for run in await self.store.running(self.shared.replica)} - self._awake.keys():
-            with suppress(ConflictError, NotFoundError):  # somebody else sees to it, or has deleted it
-                await self._take(chat)
-                await end_interrupted(self.shared, chat)
-                self._counted = replace(self._counted, interrupted=self._counted.interrupted + 1)
-                await self.store.let_go(chat, self.shared.replica)
+        for chat in {run.chat for run in await self.store.running(self.shared.replica)}:
+            async with self._waking:  # or a room could wake meanwhile, and begin a run
+                with suppress(ConflictError, NotFoundError):  # somebody else sees to it, or has deleted it
+                    await self._recover(chat)
+
+    async def _recover(self, chat: str) -> None:
+        if chat not in self._awake:
+            await self._take(chat)
+            await end_interrupted(self.shared, chat)
+            self._counted = replace(self._counted, interrupted=self._counted.interrupted + 1)
+            await self.store.let_go(chat, self.shared.replica)
 
     # --- rooms ---
 
@@ -240,13 +246,18 @@ class House:
             await self._put_to_sleep(min(idle, key=lambda room: room.used_at))
 
     async def _put_to_sleep(self, room: Room) -> None:
-        """Stops what goes on in it."""
         try:
-            await room.stop()
             await room.sleep()
         except ConflictError:  # somebody was quicker
             pass
         except CodeActError:  # the store is gone; the session goes all the same, or sessions would pile up
+            with suppress(CodeActError):
+                await room.close(save=False)
+
+    async def _shut(self, room: Room) -> None:
+        try:
+            await room.shut()
+        except CodeActError:  # as above
             with suppress(CodeActError):
                 await room.close(save=False)
 

@@ -25,6 +25,7 @@ from codeact.server.nouns import Run, SavedSession, StateKept
 from codeact.trajectory import compare
 from codeact.types import Trajectory
 
+Load = Callable[[], Awaitable[SavedSession | None]]
 Fetch = Callable[[str], Awaitable[bytes | None]]  # the bytes of a file that a run was given, by their sha256
 
 
@@ -117,23 +118,36 @@ class Living:
 
     # --- going back ---
 
-    async def go_to(self, path: Sequence[Run], saved: SavedSession | None) -> Restored:
-        """Bring the session to the state after the last run of a path.
+    async def go_to(self, path: Sequence[Run], load: Load) -> Restored:
+        """Bring the session to the state after the last run of a path. `load` reads what was saved, if it is needed.
 
         Raises:
             SandboxError: not even a fresh session can be had.
         """
         self.stands = NOWHERE  # until it has arrived
-        found = await self._arrive(path, saved)
+        found = await self._return_to(path) or await self._arrive(path, await load())
         self.stands = path[-1].id if path else None
         self.conversation.notice = notice_of(found) if any(map(tree.acts, path)) else ""
         return found
 
+    async def _return_to(self, path: Sequence[Run]) -> Restored | None:
+        """Where no more is needed than what is here."""
+        if self.agent.actions == "code":
+            return await self._by_checkpoint(path[-1].id if path else None)
+        if self._held is None:
+            await self.open()
+        return Restored(state="kept")  # there is no interpreter
+
+    async def _by_checkpoint(self, after: str | None) -> Restored | None:
+        if (checkpoint := self.past.get(after)) is not None and self.session is not None:
+            try:
+                await self.session.restore(checkpoint)
+                return Restored(state="kept")
+            except (UsageError, SandboxError):  # an agent's code has ended it
+                self.past.pop(after, None)
+        return None
+
     async def _arrive(self, path: Sequence[Run], saved: SavedSession | None) -> Restored:
-        if self.agent.actions != "code":  # there is no interpreter
-            if self._held is None:
-                await self.open()
-            return Restored(state="kept")
         for length in range(len(path), -1, -1):
             base, rest = path[length - 1].id if length else None, path[length:]
             if not self._may_run(rest):
@@ -147,12 +161,8 @@ class Living:
 
     async def _base(self, base: str | None, saved: SavedSession | None) -> Restored | None:
         """The state after one run, where it is kept as such."""
-        if (checkpoint := self.past.get(base)) is not None and self.session is not None:
-            try:
-                await self.session.restore(checkpoint)
-                return Restored(state="kept")
-            except (UsageError, SandboxError):  # an agent's code has ended it
-                self.past.pop(base, None)
+        if (found := await self._by_checkpoint(base)) is not None:
+            return found
         if saved is not None and saved.state is not None and saved.head == base:
             await self.open()
             with suppress(SandboxError):  # what it holds ends the interpreter, say

@@ -188,7 +188,6 @@ class Room:
         async with self._beside() as course:
             await course.living.conversation.session.put(path, content)
             course.given.append(given.noted)
-            await self.oversight.note("upload", path=path, size=len(content), sha256=given.digest)
 
     async def get(self, path: str) -> bytes:
         """Raises `TransferError` as `Session.get`."""
@@ -258,6 +257,12 @@ class Room:
             self._check_free()
             await self.close(save=True)
 
+    async def shut(self) -> None:
+        """Stop what goes on, and sleep."""
+        await self.stop()
+        async with self._turn:
+            await self.close(save=True)
+
     async def close(self, *, save: bool) -> None:
         """The end of the room's session, whatever goes on in it."""
         if (course := self.course) is None:
@@ -265,6 +270,7 @@ class Room:
         if save:
             await course.fall_asleep()
         self.course = None
+        self.telling.rest()
         await course.living.close()
         self._keeper.left(self)
         await self.shared.store.let_go(self.chat.id, self.shared.replica)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -88,6 +88,15 @@ class HouseSettings:
         if len(settings.system) > _LONGEST_SYSTEM:
             raise UsageError(f"system has {len(settings.system):,} characters; it may have {_LONGEST_SYSTEM:,}")
         self._check_numbers(settings)
+
+    def fitted(self, settings: Settings) -> Settings:
+        """As much of the settings as is offered here (still); the rest is as where nothing is said."""
+        fitting = Settings()
+        for name in (option.name for option in fields(Settings)):
+            with suppress(UsageError):
+                self.check(replace(Settings(), **{name: getattr(settings, name)}))
+                fitting = replace(fitting, **{name: getattr(settings, name)})
+        return fitting
 
     def _check_numbers(self, settings: Settings) -> None:
         given = {

@@ -51,6 +51,12 @@ class Shared:
         """A line of the audit log. Raises `StoreError`."""
         await self.store.note(Deed(at=datetime.now(UTC), owner=owner, chat=chat, what=what, detail=detail))
 
+    def admit_run(self, owner: str) -> None:
+        """Enter a run into the ledger; `ledger.end` takes it out. Raises `QuotaError` where there may be no more."""
+        self.check_open()
+        self.ledger.check_cpu(owner)
+        self.ledger.begin(owner)
+
     async def admit(self, owner: str, *, size: int = 0) -> None:
         """Before something that takes time, or `size` bytes of room. Raises `QuotaError` where none is left."""
         self.check_open()

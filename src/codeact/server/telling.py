@@ -52,6 +52,7 @@ class Telling:
     store: Store
     tasks: TaskGroup
     listeners: int = 0
+    ended: bool = False  # the chat has been deleted: listeners leave
     problem: str = ""  # why the newest events could not be written so far
     _waiting: deque[_Waiting] = field(default_factory=deque[_Waiting])
     _pieces: int = 0  # characters of the pieces that wait
@@ -91,12 +92,17 @@ class Telling:
         finally:
             self.listeners -= 1
 
+    def end(self) -> None:
+        """Nothing more will be told."""
+        self.ended = True
+        self._announce()
+
     def rest(self) -> None:
         """From now on another process may tell: nothing at hand counts as the newest."""
         self._newest.clear()
 
     async def _follow(self, number: int) -> AsyncGenerator[Told]:
-        while True:
+        while not self.ended:
             changed = self._changed
             rows = await self._since(number)
             for told in rows:
