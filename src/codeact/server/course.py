@@ -6,6 +6,7 @@ Nothing here keeps two callers apart: that is the room's part.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -82,7 +83,8 @@ class Course:
         except SandboxError as error:  # its end, say: what was saved earlier is still there
             skipped = {"all variables and files": str(error)}
         self.oversight.tell({"kind": "slept", "skipped": skipped})
-        await self.oversight.telling.flushed()
+        with suppress(StoreError):  # it is saved, and the log will be written when it can be
+            await self.oversight.telling.flushed()
 
     async def saved(self) -> SavedSession | None:
         """Save the state after `head`; None where no code is run. Raises `SandboxError`."""

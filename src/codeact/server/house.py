@@ -71,6 +71,7 @@ class House:
             )
             await house.recover()
             tasks.start_soon(house._see_to_it)
+            tasks.start_soon(house._hold_on)
             try:
                 yield house
             finally:
@@ -234,7 +235,7 @@ class House:
             raise ConflictError("this chat is awake in another process of the service")
 
     async def _make_room(self, owner: str) -> None:
-        """Put to sleep what is idle where there are too many rooms. Raises `QuotaError` where none is."""
+        """Put to sleep what is idle where there are too many rooms. Raises `QuotaError` where none is, `StoreError`."""
         quotas = self.settings.quotas
         own = [room for room in self._awake.values() if room.chat.owner == owner]
         for rooms, most in ((own, quotas.own_rooms), (list(self._awake.values()), quotas.rooms)):
@@ -243,21 +244,12 @@ class House:
             idle = [room for room in rooms if room.course is not None and not room.busy]
             if not idle:
                 raise QuotaError(f"{len(rooms)} chats are awake and busy, as many as there may be", AGAIN)
-            await self._put_to_sleep(min(idle, key=lambda room: room.used_at))
-
-    async def _put_to_sleep(self, room: Room) -> None:
-        try:
-            await room.sleep()
-        except ConflictError:  # somebody was quicker
-            pass
-        except CodeActError:  # the store is gone; the session goes all the same, or sessions would pile up
-            with suppress(CodeActError):
-                await room.close(save=False)
+            await min(idle, key=lambda room: room.used_at).sleep()
 
     async def _shut(self, room: Room) -> None:
         try:
             await room.shut()
-        except CodeActError:  # as above
+        except CodeActError:  # the store is gone; the session goes all the same
             with suppress(CodeActError):
                 await room.close(save=False)
 
@@ -273,17 +265,31 @@ class House:
                 await self.recover()
 
     async def _look_after(self, room: Room) -> None:
-        now, course = time.monotonic(), room.course
-        if course is None:
+        if (course := room.course) is None:
             return
         course.oversight.charge(course.session)
-        if not room.busy and now - room.used_at > self.settings.idle:
-            await self._put_to_sleep(room)
-        elif now - room.oversight.held > self.settings.lease / 3:
-            try:
-                await room.oversight.hold()
-            except ConflictError:  # this process was away for too long
-                await room.stop()
-                await room.close(save=False)
+        if not room.busy and time.monotonic() - room.used_at > self.settings.idle:
+            await room.sleep()
         else:
             await course.settle()
+
+    async def _hold_on(self) -> None:
+        """A loop of its own: saving a room takes longer than a lease may wait."""
+        while True:
+            await anyio.sleep(min(self.settings.beat, self.settings.lease / 3))
+            for room in list(self._awake.values()):
+                with suppress(StoreError):  # the next time, perhaps
+                    await self._hold(room)
+
+    async def _hold(self, room: Room) -> None:
+        if time.monotonic() - room.oversight.held < self.settings.lease / 3:
+            return
+        try:
+            await room.oversight.hold()
+        except ConflictError:  # this process was away for too long
+            await room.stop()
+            await room.close(save=False)
+        except NotFoundError:  # another process has deleted the chat
+            room.telling.end()
+            await room.stop()
+            await room.close(save=False)
