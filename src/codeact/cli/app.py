@@ -32,6 +32,7 @@ COMMANDS = {
     "run": Entry("codeact.cli.run:run", "Solve one task, and watch how."),
     "chat": Entry("codeact.cli.chat:chat", "Talk with an agent that keeps its variables."),
     "mcp": Entry("codeact.cli.mcp:mcp", "Give any MCP client a Python that keeps its state."),
+    "acp": Entry("codeact.cli.acp:acp", "Be an agent of an editor, over the Agent Client Protocol."),
     "bench": Entry("codeact.cli.bench:bench", "Measure models on a suite of tasks, in code, JSON and text."),
     "instruct": Entry("codeact.cli.instruct:app", "Make training data of episodes: collect, select, export."),
     "report": Entry("codeact.cli.report:report", "Compare formats and models from the results of a bench."),

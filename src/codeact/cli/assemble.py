@@ -123,12 +123,17 @@ async def choose_model(options: AgentOptions, notices: Console, spec: str | None
 
 @asynccontextmanager
 async def open_agent(
-    parts: Parts, model: Model, *, approve: Approve | None = None, ask: Ask | None = None
+    parts: Parts,
+    model: Model,
+    *,
+    approve: Approve | None = None,
+    ask: Ask | None = None,
+    more: Sequence[ToolBox] = (),
 ) -> AsyncGenerator[Agent]:
-    """The agent of these parts; the servers of its tools live as long as the block."""
+    """The agent of these parts; the servers of its tools live as long as the block. `more`: tools besides."""
     options = parts.options
     async with AsyncExitStack() as stack:
-        tools: list[Callable[..., Any] | ToolBox] = [*parts.tools]
+        tools: list[Callable[..., Any] | ToolBox] = [*parts.tools, *more]
         for server in options.mcp:
             tools.append(await stack.enter_async_context(tool_library.mcp_tools(server)))
         yield Agent(

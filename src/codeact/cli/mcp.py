@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
 import anyio
-from anyio.abc import TaskStatus
 from rich.console import Console
 from rich.text import Text
 
@@ -21,6 +18,7 @@ from codeact.cli.limits import parse_limits
 from codeact.cli.mcp_options import McpOptions
 from codeact.cli.options import spread
 from codeact.cli.places import sandbox_named
+from codeact.cli.signals import ended_by_signals, shared
 from codeact.errors import UsageError
 from codeact.sandbox import offers
 from codeact.sandbox.base import Sandbox
@@ -43,7 +41,7 @@ def mcp(options: McpOptions) -> int:
 
 
 async def _serve(options: McpOptions, place: Sandbox, settings: service.McpSettings) -> int:
-    async with ended_by_signals() as ended, _shared(place), service.open_desks(place, settings) as desks:
+    async with ended_by_signals() as ended, shared(place), service.open_desks(place, settings) as desks:
         if options.http is None:
             await service.serve_stdio(desks)
         else:
@@ -63,34 +61,6 @@ async def _serve_http(options: McpOptions, desks: service.Desks) -> None:
                 notices.print(Text(f"token (until it ends): {token}"))
 
         await service.serve_http(desks, listening, entry, say)
-
-
-@asynccontextmanager
-async def ended_by_signals() -> AsyncGenerator[list[signal.Signals]]:
-    """SIGTERM and Ctrl-C cancel the body, which is then left quietly. Which came."""
-    ended = list[signal.Signals]()
-
-    async def watch(*, task_status: TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            task_status.started()
-            async for each in signals:
-                ended.append(each)
-                group.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        await group.start(watch)
-        yield ended
-        group.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def _shared(place: Sandbox) -> AsyncGenerator[None]:
-    """One server for all sessions, where the sandbox can have one."""
-    if isinstance(place, AbstractAsyncContextManager):
-        async with place:
-            yield
-    else:
-        yield
 
 
 def settings_of(options: McpOptions) -> service.McpSettings:

@@ -1,8 +1,7 @@
 """MCP over this process's standard input and output.
 
 Instead of the SDK's transport, because a read of that one cannot be cancelled (the process would outlive a SIGTERM for
-as long as its client keeps the pipe open) and its lines have no bound. While it serves, descriptor 0 is empty and 1 is
-standard error, so that nothing but the protocol reaches the client, whoever prints.
+as long as its client keeps the pipe open) and its lines have no bound.
 """
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -20,6 +18,8 @@ import mcp_types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
+
+from codeact.server.stdio import claimed, pollable
 
 _CHUNK = 65536
 _HEAD = 1000  # bytes of a line that is not kept
@@ -38,27 +38,12 @@ async def stdio_streams(most: int) -> AsyncGenerator[tuple[Incoming, Outgoing]]:
     """
     incoming, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
-    with _claimed() as (source, target), incoming, read, write, outgoing:
+    with claimed() as (source, target), incoming, read, write, outgoing:
         async with anyio.create_task_group() as group:
             group.start_soon(_read, source, most, incoming, write.clone())
             group.start_soon(_write, target, outgoing, group.cancel_scope)
             yield read, write
             group.cancel_scope.cancel()
-
-
-@contextmanager
-def _claimed() -> Generator[tuple[int, int]]:
-    """Standard input and output as descriptors that no child inherits; in their places nothing, and standard error."""
-    source, target, nothing = os.dup(0), os.dup(1), os.open(os.devnull, os.O_RDONLY)
-    try:
-        os.dup2(nothing, 0)
-        os.dup2(2, 1)
-        yield source, target
-    finally:
-        os.dup2(source, 0)
-        os.dup2(target, 1)
-        for descriptor in (source, target, nothing):
-            os.close(descriptor)
 
 
 async def _read(
@@ -97,7 +82,7 @@ class TooLong:
 
 async def _lines(source: int, most: int) -> AsyncGenerator[bytes | TooLong]:
     """Lines without their ends, as far as they are not empty."""
-    waits, buffer, long = _pollable(source), bytearray(), None
+    waits, buffer, long = pollable(source), bytearray(), None
     while True:
         if waits:
             await anyio.wait_readable(source)
@@ -120,7 +105,7 @@ def _long(buffer: bytearray, most: int) -> TooLong | None:
 
 
 async def _write(target: int, outgoing: MemoryObjectReceiveStream[SessionMessage], serving: anyio.CancelScope) -> None:
-    waits = _pollable(target)
+    waits = pollable(target)
     async for message in outgoing:
         left = memoryview(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
         try:
@@ -131,9 +116,3 @@ async def _write(target: int, outgoing: MemoryObjectReceiveStream[SessionMessage
         except (BrokenPipeError, ConnectionResetError):  # the client has left, whatever its other pipe says
             serving.cancel()
             return
-
-
-def _pollable(descriptor: int) -> bool:
-    """Files and /dev/null never block, and cannot be waited for."""
-    mode = os.fstat(descriptor).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
