@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 
 import anyio
 import openai
@@ -14,37 +14,16 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from codeact.agent import Agent, Budget
-from codeact.errors import UsageError
-from codeact.models import Model
 from codeact.models.scripted import ScriptedModel, ScriptedReply
-from codeact.sandbox import Sandbox
 from codeact.sandbox.base import Limits, MiB
 from codeact.sandbox.local import LocalSandbox
-from codeact.server.nouns import Settings
+from codeact.server.house import House
 from codeact.server.openai.router import router
+from codeact.server.settings import HouseSettings, Quotas
+from codeact.server.store import open_store
 
 LIMITS = Limits(memory=1024 * MiB, total_memory=2048 * MiB, workspace=64 * MiB)
 TOKENS = {"token-of-ada": "ada", "token-of-bob": "bob"}
-
-
-@dataclass
-class Kitchen:
-    """The least that lends agents."""
-
-    sandbox: Sandbox
-    model: Model
-    models: Sequence[str] = ("scripted:script",)
-    asked: list[Settings] = field(default_factory=list[Settings])
-
-    def agent(self, settings: Settings) -> Agent:
-        self.asked.append(settings)
-        budget = Budget(turns=settings.turns) if settings.turns else Budget()
-        memory = settings.memory or LIMITS.memory
-        if memory > LIMITS.memory:
-            raise UsageError(f"memory={memory} is more than there is")
-        limits = replace(LIMITS, memory=memory)
-        return Agent(self.model, sandbox=self.sandbox, system=settings.system, budget=budget, limits=limits)
 
 
 async def owner_of(request: Request) -> str:
@@ -60,7 +39,7 @@ class Place:
 
     base_url: str
     model: ScriptedModel
-    kitchen: Kitchen
+    house: House
 
     def client(self, who: str = "ada", **options: object) -> openai.AsyncOpenAI:
         given = {"max_retries": 0, **options}
@@ -76,13 +55,21 @@ Serve = Callable[..., AbstractAsyncContextManager[Place]]
 @pytest.fixture
 def serve(warm_sandbox: LocalSandbox) -> Serve:
     @asynccontextmanager
-    async def serving(*replies: ScriptedReply, pace: float = 0.0, **options: object) -> AsyncIterator[Place]:
-        model = ScriptedModel(replies, pace=pace)
-        kitchen = Kitchen(warm_sandbox, model)
-        app = FastAPI()
-        app.include_router(router(kitchen, owner=owner_of, **options), prefix="/v1")
-        async with on_loopback(app) as address:
-            yield Place(f"{address}/v1", model, kitchen)
+    async def serving(
+        *replies: ScriptedReply, model: ScriptedModel | None = None, quotas: Quotas | None = None, **options: object
+    ) -> AsyncIterator[Place]:
+        model = model or ScriptedModel(replies)
+        settings = HouseSettings(
+            models={"scripted:script": lambda: nullcontext(model)},
+            sandbox=warm_sandbox,
+            limits=LIMITS,
+            quotas=quotas or Quotas(),
+        )
+        async with open_store("sqlite::memory:") as store, House.open(store, settings) as house:
+            app = FastAPI()
+            app.include_router(router(house, owner=owner_of, **options), prefix="/v1")
+            async with on_loopback(app) as address:
+                yield Place(f"{address}/v1", model, house)
 
     return serving
 

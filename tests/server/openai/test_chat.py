@@ -7,8 +7,11 @@ import httpx2
 import openai
 import pytest
 from openai.types.chat import ChatCompletion
+from starlette.requests import Request
 
 from codeact.models.scripted import ScriptedModel
+from codeact.server.openai.errors import InvalidRequestError
+from codeact.server.openai.routing import bounded
 from codeact.types import Completion, Image
 
 pytestmark = pytest.mark.anyio
@@ -127,12 +130,11 @@ async def test_what_there_is_of_a_cut_answer_is_given(serve):
     assert completion.choices[0].finish_reason == "length"
 
 
-async def test_temperature_seed_and_turns_reach_the_agent(serve):
+async def test_turns_may_be_fewer(serve):
     async with serve(ADD, ADD, "Late.") as place, place.client() as client:
         completion = await client.chat.completions.create(
-            model="scripted:script", messages=ASK, temperature=0.5, seed=3, extra_body={"codeact": {"turns": 1}}
+            model="scripted:script", messages=ASK, seed=3, extra_body={"codeact": {"turns": 1}}
         )
-    assert place.kitchen.asked[0].temperature == 0.5
     assert completion.model_extra["codeact"]["status"] == "turn_limit"
 
 
@@ -157,6 +159,7 @@ WRONG = [
     ({"max_tokens": 0}, "max_tokens"),
     ({"temperature": "hot"}, "temperature"),
     ({"extra_body": {"codeact": {"unknown": 1}}}, "codeact.unknown"),
+    ({"extra_body": {"codeact": {"turns": 1000}}}, None),
 ]  # fmt: skip
 
 
@@ -225,8 +228,7 @@ async def test_who_hangs_up_stops_the_agent(serve, streams):
                 stopped.set()
                 raise
 
-    async with serve() as place:
-        place.kitchen.model = Watched(["words " * 1000], pace=0.05)
+    async with serve(model=Watched(["words " * 1000], pace=0.05)) as place:
         body = {"model": "codeact+steps", "messages": ASK, "stream": streams}
         async with httpx2.AsyncClient(headers={"authorization": "Bearer token-of-ada"}) as client:
             with anyio.move_on_after(60) as hanging:
@@ -239,7 +241,7 @@ async def test_who_hangs_up_stops_the_agent(serve, streams):
                             await got.aread()
 
                     tasks.start_soon(ask)
-                    while not place.kitchen.model.asked:  # noqa: ASYNC110 (the model tells nobody)
+                    while not place.model.asked:  # noqa: ASYNC110 (the model tells nobody)
                         await anyio.sleep(0.01)
                     tasks.cancel_scope.cancel()
             assert not hanging.cancelled_caught
@@ -254,3 +256,24 @@ async def test_bodies_that_are_no_request_are_refused_in_the_same_form(serve):
         for body in bodies:
             got = await client.post(f"{place.base_url}/chat/completions", content=body)
             assert (got.status_code, got.json()["error"]["type"]) == (400, "invalid_request_error"), body[:20]
+
+
+async def test_actions_are_in_the_audit_log_and_their_time_is_the_users(serve):
+    async with serve(ADD, "42.") as place, place.client() as client:
+        await client.chat.completions.create(model="codeact", messages=ASK)
+        (deed,) = await place.house.store.deeds(owner="ada")
+        assert (deed.what, deed.detail) == ("action", {"through": "chat", "code": "print(21 + 21)"})
+        assert place.house.shared.ledger.cpu("ada") > 0
+        assert not place.house.shared.ledger.running
+
+
+async def test_a_body_ends_where_it_is_too_long():
+    sent = [{"type": "http.request", "body": b"x" * 60, "more_body": True}] * 3
+
+    async def receive() -> dict[str, object]:
+        return sent.pop()
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"1")]}
+    with pytest.raises(InvalidRequestError):
+        await bounded(Request(scope, receive), most=100).body()
+    assert len(sent) == 1, "the rest was never read"

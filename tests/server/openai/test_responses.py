@@ -11,6 +11,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from codeact.server.openai.allowance import Allowance
+from codeact.server.settings import Quotas
 
 pytestmark = pytest.mark.anyio
 
@@ -311,7 +312,7 @@ async def test_the_oldest_responses_go(serve):
 
 async def test_runs_at_once_are_bounded(serve):
     sleep = "```python\nimport time\ntime.sleep(600)\n```"
-    async with serve(sleep, allowance=Allowance(own_runs=1)) as place, place.client() as client:
+    async with serve(sleep, quotas=Quotas(own_runs=1)) as place, place.client() as client:
         response = await client.responses.create(**ASK, background=True)
         async for event in await client.responses.retrieve(response.id, stream=True):
             if event.type == "response.created":

@@ -17,8 +17,6 @@ _SOON = 5.0  # seconds after which somebody else's run may have ended
 class Allowance:
     """`own` means of one user. Nothing here outlives the process."""
 
-    runs: int = 16  # going on at once
-    own_runs: int = 4
     containers: int = 32  # alive at once
     own_containers: int = 8
     idle: float = 1200.0  # seconds without use after which a container is gone; a client may ask for less

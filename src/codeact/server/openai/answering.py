@@ -16,8 +16,9 @@ from codeact.server.nouns import Settings
 from codeact.server.openai.bounded import BoundedModel
 from codeact.server.openai.chat import ChatAnswer, Tell, ignore_chunk
 from codeact.server.openai.chat_wire import ChatRequest, check_supported, said_in
-from codeact.server.openai.lending import Chosen, Lender, choose
-from codeact.server.openai.said import Attachment, Prompt, listing, prompt_of, with_images
+from codeact.server.openai.lent import Chosen, Lent, choose
+from codeact.server.openai.said import Attachment, Prompt, prompt_of
+from codeact.types import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +42,15 @@ class ChatTask:
             stops=self.asked.stops,
         )
 
-    def agent(self, lender: Lender) -> Agent:
+    def agent(self, lent: Lent) -> Agent:
+        """Raises `UsageError` for more than there may be."""
         settings = Settings(
             model=self.chosen.spec,
             system=self.prompt.system,
             temperature=self.asked.temperature,
             turns=self.asked.codeact.turns,
         )
-        agent = lender.agent(settings)
-        return agent if self.asked.seed is None else replace(agent, seed=self.asked.seed)
+        return lent.agent(settings, seed=self.asked.seed)
 
 
 def chat_task(asked: ChatRequest, models: Sequence[str]) -> ChatTask:
@@ -59,15 +60,18 @@ def chat_task(asked: ChatRequest, models: Sequence[str]) -> ChatTask:
     return ChatTask(asked=asked, chosen=choose(models, asked.model), prompt=prompt)
 
 
-async def complete(task: ChatTask, agent: Agent, files: Sequence[Attachment], answer: ChatAnswer) -> None:
+async def complete(task: ChatTask, lent: Lent, files: Sequence[Attachment], answer: ChatAnswer) -> None:
     """Run the agent, and let `answer` hear of it.
 
     Raises:
+        QuotaError: this user has too many runs going on, or has used up the hour's processor time.
         ModelError, SandboxError: as `Agent.run` does.
     """
-    async with agent.open() as conversation:
-        bound(conversation, task.asked.most_tokens)
-        await say(conversation, task.prompt, files, answer.hear)
+    with lent.run():
+        async with task.agent(lent).open() as conversation:
+            bound(conversation, task.asked.most_tokens)
+            with lent.charged(conversation.session):
+                await say(conversation, task.prompt, files, answer.hear)
     answer.close()
 
 
@@ -79,16 +83,13 @@ def bound(conversation: Conversation, most: int | None) -> None:
 
 
 async def say(conversation: Conversation, prompt: Prompt, files: Sequence[Attachment], emit: Emit) -> None:
-    """Put files and history in place, send the message, and let the agent act until its end.
+    """Put history and files in place, send the message, and let the agent act until its end.
 
     Raises:
         TransferError: no room for a file.
         ModelError, SandboxError: as `Conversation.send` does.
     """
-    for file in files:
-        await conversation.session.put(file.name, file.data or b"")
     conversation.messages.extend(prompt.history)
     if prompt.images:
-        conversation.messages.append(with_images(prompt.images))
-    text = listing(prompt.text, [(file.name, len(file.data or b"")) for file in files])
-    await conversation.send(text, emit=emit)
+        conversation.messages.append(Message("user", prompt.images))  # the text joins it
+    await conversation.send(prompt.text, files=[(file.name, file.data or b"") for file in files], emit=emit)

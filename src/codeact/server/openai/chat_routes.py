@@ -9,7 +9,7 @@ from codeact.server.openai.answering import ChatTask, chat_task, complete
 from codeact.server.openai.chat_wire import ChatRequest
 from codeact.server.openai.connection import Stream, Streamed, TellClient, Whole
 from codeact.server.openai.desk import Desk
-from codeact.server.openai.lending import model_card, model_cards
+from codeact.server.openai.lent import model_card, model_cards
 from codeact.server.openai.routing import OpenAIRoute, Owner, told
 from codeact.types import JSON
 
@@ -20,11 +20,11 @@ def model_routes(desk: Desk, owner: Owner) -> APIRouter:
 
     @routes.get("")
     async def list_models() -> JSON:
-        return {"object": "list", "data": model_cards(desk.lender.models)}
+        return {"object": "list", "data": model_cards(desk.models)}
 
     @routes.get("/{model:path}")
     async def retrieve_model(model: str) -> JSON:
-        return model_card(desk.lender.models, model)
+        return model_card(desk.models, model)
 
     return routes
 
@@ -35,7 +35,7 @@ def chat_routes(desk: Desk, owner: Owner) -> APIRouter:
 
     @routes.post("")
     async def create_chat_completion(asked: ChatRequest, who: str = Depends(owner)) -> Response:
-        task = chat_task(asked, desk.lender.models)
+        task = chat_task(asked, desk.models)
         return _streamed(task, desk, who) if asked.stream else _whole(task, desk, who)
 
     return routes
@@ -44,9 +44,8 @@ def chat_routes(desk: Desk, owner: Owner) -> APIRouter:
 def _whole(task: ChatTask, desk: Desk, who: str) -> Response:
     async def work() -> JSON:
         answer = task.answer()
-        with desk.runs.through(who):
-            files = await desk.uploads.fetched(who, task.prompt.files)
-            await complete(task, task.agent(desk.lender), files, answer)
+        files = await desk.uploads.fetched(who, task.prompt.files)
+        await complete(task, desk.lent(who, "chat"), files, answer)
         return answer.whole
 
     return Whole(work, told)
@@ -54,8 +53,7 @@ def _whole(task: ChatTask, desk: Desk, who: str) -> Response:
 
 def _streamed(task: ChatTask, desk: Desk, who: str) -> Response:
     async def work(tell: TellClient) -> None:
-        with desk.runs.through(who):
-            files = await desk.uploads.fetched(who, task.prompt.files)
-            await complete(task, task.agent(desk.lender), files, task.answer(tell))
+        files = await desk.uploads.fetched(who, task.prompt.files)
+        await complete(task, desk.lent(who, "chat"), files, task.answer(tell))
 
     return Streamed(work, told, Stream("chat"))

@@ -29,6 +29,7 @@ def container_routes(desk: Desk, owner: Owner) -> APIRouter:
             memory=asked.memory_limit,
             files=asked.file_ids,
         )
+        await desk.house.shared.note(who, None, "container", id=container.id)
         return container.card
 
     @routes.get("")
@@ -61,6 +62,7 @@ def _add_files(routes: APIRouter, desk: Desk, owner: Owner) -> None:
         else:
             id = _reference(await request.body())
             name, data = desk.uploads.find(who, id).name, await desk.uploads.read(who, id)
+        await desk.house.shared.note(who, None, "upload", name=name, bytes=len(data), container=container_id)
         return container.file_card(await container.put(name, data))
 
     @routes.get(files)

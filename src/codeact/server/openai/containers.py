@@ -29,7 +29,7 @@ _OURS = ".codeact/"  # what the sandbox itself keeps in a workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
+class LentPlace:
     """A sandbox whose only session is open already: what an agent opens is the container's."""
 
     place: Sandbox
@@ -61,7 +61,7 @@ class Container:
     idle: float  # seconds without use, until it is gone
     memory: str | None  # as it was asked for
     created: float  # seconds since the epoch, for people
-    place: Lent
+    place: LentPlace
     active: float  # seconds since the epoch
     deadline: float  # of the event loop's clock
     busy: bool = False
@@ -202,7 +202,7 @@ class Containers:
                 automatic=automatic,
                 memory=memory,
                 created=now,
-                place=Lent(place, session, relay),
+                place=LentPlace(place, session, relay),
                 active=now,
                 deadline=anyio.current_time() + idle,
             )

@@ -13,10 +13,11 @@ from anyio.abc import TaskGroup
 
 from codeact.sandbox import sandbox
 from codeact.sandbox.network import network_policy
+from codeact.server.house import House
 from codeact.server.nouns import Settings
-from codeact.server.openai.allowance import Allowance, Turnstile
+from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.containers import Container, Containers
-from codeact.server.openai.lending import Lender
+from codeact.server.openai.lent import Lent
 from codeact.server.openai.responses import Responses
 from codeact.server.openai.uploads import Uploads
 
@@ -27,16 +28,14 @@ Part = TypeVar("Part")
 class Desk:
     """Made by `router`, and serving as long as the application's lifespan."""
 
-    lender: Lender
+    house: House
     allowance: Allowance
-    runs: Turnstile = field(init=False)
     _uploads: Uploads | None = None
     responses: Responses = field(init=False)
     _containers: Containers | None = None
     _tasks: TaskGroup | None = None
 
     def __post_init__(self) -> None:
-        self.runs = Turnstile("runs", self.allowance.runs, self.allowance.own_runs)
         self.responses = Responses(self.allowance)
 
     @asynccontextmanager
@@ -48,6 +47,14 @@ class Desk:
             yield
             self._uploads = self._containers = self._tasks = None
             tasks.cancel_scope.cancel()
+
+    @property
+    def models(self) -> Sequence[str]:
+        """`provider:model` of all that are offered, the default first."""
+        return tuple(self.house.settings.models)
+
+    def lent(self, owner: str, through: str) -> Lent:
+        return Lent(self.house, owner, through)
 
     @property
     def uploads(self) -> Uploads:
@@ -79,7 +86,7 @@ class Desk:
         """
         for id in files:
             self.uploads.find(owner, id)
-        agent = self.lender.agent(Settings(memory=_bytes_of(memory)))
+        agent = self.house.agent(Settings(memory=_bytes_of(memory)))
         place = sandbox(agent.sandbox) if isinstance(agent.sandbox, str) else agent.sandbox
         container = await self.containers.open(
             owner,

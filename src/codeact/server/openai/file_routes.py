@@ -20,6 +20,7 @@ def file_routes(desk: Desk, owner: Owner) -> APIRouter:
     @routes.post("")
     async def create_file(request: Request, who: str = Depends(owner)) -> JSON:
         form = await read_form(request)
+        await desk.house.shared.note(who, None, "upload", name=needed(form)[:200], bytes=len(form.data))
         upload = await desk.uploads.add(who, needed(form), form.data, form.fields.get("purpose", ""))
         return upload.card(keep)
 

@@ -17,7 +17,7 @@ from codeact.server.openai.containers import Container
 from codeact.server.openai.desk import Desk
 from codeact.server.openai.errors import NO_RETRY, Refusal
 from codeact.server.openai.items import Items
-from codeact.server.openai.lending import choose
+from codeact.server.openai.lent import Lent, choose
 from codeact.server.openai.response_wire import AutoContainer, check_supported, said_in
 from codeact.server.openai.responses import Answering
 from codeact.server.openai.routing import told
@@ -32,7 +32,7 @@ def prompt_for(desk: Desk, answering: Answering) -> Prompt:
     """Raises `UsageError` and `NotFoundError` for a request that cannot be served."""
     asked = answering.asked
     check_supported(asked)
-    choose(desk.lender.models, asked.model)
+    choose(desk.models, asked.model)
     prompt = prompt_of(said_in(asked.input), param="input")
     before = desk.responses.before(answering.owner, asked)
     system = "\n\n".join(filter(None, [asked.instructions, prompt.system]))
@@ -42,7 +42,7 @@ def prompt_for(desk: Desk, answering: Answering) -> Prompt:
 async def respond(desk: Desk, answering: Answering, prompt: Prompt) -> None:
     """Run the agent until its end, which is told and kept, whatever it is."""
     try:
-        with desk.runs.through(answering.owner), answering.scope:
+        with desk.lent(answering.owner, "responses").run(), answering.scope:
             container = await _container(desk, answering)
             with container.used():
                 await _act(desk, answering, prompt, container)
@@ -62,20 +62,21 @@ async def respond(desk: Desk, answering: Answering, prompt: Prompt) -> None:
 async def _act(desk: Desk, answering: Answering, prompt: Prompt, container: Container) -> None:
     items = answering.begin(container.id)
     files = await desk.uploads.fetched(answering.owner, prompt.files)
-    async with _agent(desk, answering, prompt, container).open() as conversation:
+    lent = desk.lent(answering.owner, "responses")
+    async with _agent(lent, answering, prompt, container).open() as conversation:
         bound(conversation, answering.asked.max_output_tokens)
         async with _forgetting(conversation):
-            await say(conversation, prompt, files, items.hear)
+            with lent.charged(container.session):
+                await say(conversation, prompt, files, items.hear)
         container.given.update(file.name for file in files)
         answering.messages = _history(conversation)
     await _conclude(answering, items, container)
 
 
-def _agent(desk: Desk, answering: Answering, prompt: Prompt, container: Container) -> Agent:
+def _agent(lent: Lent, answering: Answering, prompt: Prompt, container: Container) -> Agent:
     asked = answering.asked
-    chosen = choose(desk.lender.models, asked.model)
-    settings = Settings(model=chosen.spec, system=prompt.system, temperature=asked.temperature)
-    agent = desk.lender.agent(settings)
+    spec = choose(tuple(lent.house.settings.models), asked.model).spec
+    agent = lent.agent(Settings(model=spec, system=prompt.system, temperature=asked.temperature))
     budget = agent.budget
     if asked.max_tool_calls is not None:
         budget = replace(budget, turns=min(budget.turns, asked.max_tool_calls + 1))  # one more for the answer

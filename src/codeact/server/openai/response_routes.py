@@ -90,7 +90,8 @@ def _in_background(desk: Desk, answering: Answering, prompt: Prompt) -> Response
         InvalidRequestError: it is not to be kept, so nobody could ever see it.
         QuotaError: this user has too many going on.
     """
-    desk.runs.check(answering.owner)
+    with desk.lent(answering.owner, "responses").run():
+        pass  # refused now, and not when nobody hears it
     if answering.asked.store is False:
         raise InvalidRequestError("a response in the background has to be stored", param="store")
     desk.tasks.start_soon(respond, desk, answering, prompt)

@@ -7,22 +7,22 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter
 
+from codeact.server.house import House
 from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.chat_routes import chat_routes, model_routes
 from codeact.server.openai.container_routes import container_routes
 from codeact.server.openai.desk import Desk
 from codeact.server.openai.file_routes import file_routes
-from codeact.server.openai.lending import Lender
 from codeact.server.openai.response_routes import response_routes
 from codeact.server.openai.routing import Owner
 
 
-def router(lender: Lender, *, owner: Owner, allowance: Allowance | None = None) -> APIRouter:
+def router(house: House, *, owner: Owner, allowance: Allowance | None = None) -> APIRouter:
     """The endpoints below `/v1`: `app.include_router(router(house, owner=…), prefix="/v1")`.
 
     It brings a lifespan of its own, which `include_router` joins to the application's (`mount` does not).
     """
-    desk = Desk(lender, allowance or Allowance())
+    desk = Desk(house, allowance or Allowance())
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncGenerator[None]:

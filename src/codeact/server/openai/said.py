@@ -141,14 +141,3 @@ def _decoded(url: str, *, param: str, code: str | None = None) -> tuple[str, byt
     except (binascii.Error, ValueError):
         raise InvalidRequestError("this base64 cannot be read", param=param, code=code) from None
     return (head[1] or "").lower(), data
-
-
-def with_images(images: Sequence[Image]) -> Message:
-    """A user's message of images only; the text that a conversation is sent next joins it."""
-    return Message("user", tuple(images))
-
-
-def listing(text: str, names: Sequence[tuple[str, int]]) -> str:
-    """A message with the files that came with it, as a conversation words that."""
-    told = ", ".join(f"{name} ({size:,} bytes)" for name, size in names)
-    return f"{text}\n\nFiles in the working directory: {told}" if told else text
