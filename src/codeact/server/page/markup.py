@@ -144,11 +144,16 @@ def _address(data: JSON, mime: str, media: str) -> str:
     browser runs its scripts or loads what it refers to.
     """
     match data:
-        case {"media": str(digest)} if re.fullmatch(r"[0-9a-f]{64}", digest):
+        case {"media": str(digest)} if mime in _IMAGES and re.fullmatch(r"[0-9a-f]{64}", digest):
             return f"{media}/{digest}"
         case str() if mime == "image/svg+xml":
-            return f"data:{mime};base64,{base64.b64encode(data.encode()).decode('ascii')}"
+            return picture_address(mime, data.encode(errors="replace"))
         case {"$bytes": str(encoded)} if re.fullmatch(r"[A-Za-z0-9+/=]*", encoded):
             return f"data:{mime};base64,{encoded}"
         case _:
             return ""
+
+
+def picture_address(mime: str, data: bytes) -> str:
+    """A picture as its own address, for an `img`."""
+    return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,103 @@
+// A region whose content the server draws as HTML: one listener each for what can be pressed, sent and typed in it.
+// What to do stands in `data-act`, on what in `data-on`.
+
+const SLACK = 60; // pixels from the end at which somebody still counts as reading there
+
+export default {
+  props: { tag: { type: String, default: "div" }, follow: Boolean },
+  emits: ["act"],
+
+  mounted() {
+    this.end = true;
+    this.seen = new MutationObserver(() => this.changed());
+    this.seen.observe(this.$el, { childList: true, subtree: true, characterData: true });
+    if (this.follow) document.addEventListener("codeact-order", this.ordered);
+    this.changed();
+  },
+  unmounted() {
+    this.seen.disconnect();
+    document.removeEventListener("codeact-order", this.ordered);
+  },
+
+  methods: {
+    ordered({ detail }) {
+      if (detail.to === "talk") this[detail.name](...detail.args);
+    },
+    changed() {
+      const wanted = this.$el.querySelector("[data-focus]");
+      if (wanted && !wanted.dataset.had) {
+        wanted.dataset.had = "1";
+        wanted.focus();
+        wanted.select?.();
+      }
+      if (this.follow && this.end) this.$el.scrollTop = this.$el.scrollHeight;
+    },
+    scrolled() {
+      this.end = this.$el.scrollHeight - this.$el.scrollTop - this.$el.clientHeight < SLACK;
+    },
+    toEnd() {
+      this.end = true;
+      this.$el.scrollTop = this.$el.scrollHeight;
+    },
+    act(from, fields) {
+      this.$emit("act", { act: from.dataset.act, on: from.dataset.on ?? "", fields: fields ?? {} });
+    },
+    clicked(event) {
+      const from = event.target.closest("[data-act]");
+      if (!from || from.tagName === "FORM" || !this.$el.contains(from)) return;
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a link in a new tab
+      event.preventDefault();
+      if (from.dataset.act === "copy") this.copy(from);
+      else this.act(from);
+    },
+    sent(event) {
+      const form = event.target.closest("form[data-act]");
+      if (!form) return;
+      event.preventDefault();
+      const data = new FormData(form);
+      const fields = {};
+      for (const name of new Set(data.keys())) fields[name] = data.getAll(name).filter((value) => typeof value === "string");
+      this.act(form, fields);
+    },
+    typed(event) {
+      const from = event.target.closest("[data-typed]");
+      if (!from) return;
+      clearTimeout(this.later);
+      this.later = setTimeout(() => this.$emit("act", { act: from.dataset.typed, on: from.value, fields: {} }), 200);
+    },
+    pressed(event) {
+      if (event.key === "Escape") {
+        const back = event.target.closest("[data-escape]");
+        if (back) {
+          event.stopPropagation();
+          this.$emit("act", { act: back.dataset.escape, on: "", fields: {} });
+        }
+      }
+      if (!["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) return;
+      const group = event.target.closest("[role=tree], [data-arrows]");
+      if (!group || event.target.matches("input, select, textarea")) return;
+      const stops = [...group.querySelectorAll("[data-stop]")];
+      const at = stops.indexOf(event.target);
+      const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: stops.length - 1 }[event.key];
+      stops[Math.max(0, Math.min(stops.length - 1, to))]?.focus();
+      event.preventDefault();
+    },
+    async copy(from) {
+      const text = from.closest(".copied, .head")?.parentElement?.querySelector("pre, input");
+      await navigator.clipboard?.writeText(text?.value ?? text?.textContent ?? "");
+      from.classList.add("did");
+      setTimeout(() => from.classList.remove("did"), 1200);
+    },
+  },
+
+  render() {
+    const hears = {
+      onClick: this.clicked,
+      onSubmit: this.sent,
+      onInput: this.typed,
+      onKeydown: this.pressed,
+      onScrollPassive: this.follow ? this.scrolled : undefined,
+    };
+    return Vue.h(this.tag, hears, this.$slots.default?.());
+  },
+};

@@ -1,0 +1,110 @@
+// The frame of the page: its keys, its address, what it says for a moment, light and dark, and the two drawers.
+
+const THEME = "codeact-theme";
+
+export default {
+  props: { orders: { type: Array, default: () => [] } },
+  emits: ["key", "went"],
+  data: () => ({ open: { side: true, panel: false }, said: [], aloud: "" }),
+
+  created() {
+    this.last = 0;
+    this.open.side = window.innerWidth > 900 && sessionStorage.getItem("codeact-side") !== "no";
+    this.dress(localStorage.getItem(THEME));
+  },
+  mounted() {
+    document.addEventListener("keydown", this.pressed);
+    window.addEventListener("popstate", this.went);
+    window.addEventListener("dragover", this.kept);
+    window.addEventListener("drop", this.kept);
+    this.$nextTick(() => this.carryOut());
+    setTimeout(() => window.socket?.on("run_javascript", this.refused)); // the socket is made when all is mounted
+  },
+  watch: {
+    orders() {
+      this.$nextTick(() => this.carryOut());
+    },
+  },
+  unmounted() {
+    document.removeEventListener("keydown", this.pressed);
+    window.removeEventListener("popstate", this.went);
+    window.removeEventListener("dragover", this.kept);
+    window.removeEventListener("drop", this.kept);
+  },
+
+  methods: {
+    carryOut() {
+      // What the server wants done, each once: [number, whose, method, arguments].
+      for (const [number, to, name, args] of this.orders) {
+        if (number <= this.last) continue;
+        this.last = number;
+        if (to === "shell") this[name](...args);
+        else document.dispatchEvent(new CustomEvent("codeact-order", { detail: { to, name, args } }));
+      }
+    },
+    pressed(event) {
+      const command = event.ctrlKey || event.metaKey;
+      if (command && !event.shiftKey && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        this.open.side = true;
+        this.$nextTick(() => this.$el.querySelector("input[type=search]")?.focus());
+      } else if (command && event.shiftKey && event.key.toLowerCase() === "o") {
+        event.preventDefault();
+        this.$emit("key", "new");
+      } else if (event.key === "Escape") {
+        if (window.innerWidth <= 900 && (this.open.side || this.open.panel)) this.open.side = this.open.panel = false;
+        else this.$emit("key", "escape");
+      }
+    },
+    kept(event) {
+      event.preventDefault(); // a file dropped beside the composer must not replace the page
+    },
+    refused(message) {
+      // The toolkit's only use of sent JavaScript here: to load a page anew that it can no longer bring up to date.
+      if (message.code.includes("window.location.reload()")) window.location.reload();
+    },
+    went() {
+      this.$emit("went", window.location.pathname);
+    },
+    address(path, title) {
+      if (window.location.pathname !== path) window.history.pushState(null, "", path);
+      document.title = title;
+      if (window.innerWidth <= 900) this.open.side = false;
+    },
+    toggle(name, wanted) {
+      this.open[name] = wanted ?? !this.open[name];
+      if (name === "side") sessionStorage.setItem("codeact-side", this.open.side ? "yes" : "no");
+    },
+    say(text, kind) {
+      const one = { text, kind, id: Math.random() };
+      this.said.push(one);
+      setTimeout(() => this.drop(one.id), kind === "problem" ? 9000 : 4000);
+    },
+    drop(id) {
+      this.said = this.said.filter((one) => one.id !== id);
+    },
+    tell(text) {
+      this.aloud = text; // for those who hear the page
+    },
+    theme() {
+      const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+      const wanted = dark === "dark" ? "light" : "dark";
+      localStorage.setItem(THEME, wanted);
+      this.dress(wanted);
+    },
+    dress(theme) {
+      if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
+    },
+  },
+
+  render() {
+    const notes = this.said.map((one) =>
+      Vue.h("p", { key: one.id, class: ["said-once", one.kind], role: one.kind === "problem" ? "alert" : "status" }, one.text),
+    );
+    return Vue.h("div", { class: ["shell", { "with-side": this.open.side, "with-panel": this.open.panel }] }, [
+      this.$slots.default?.(),
+      Vue.h("div", { class: "once" }, notes),
+      Vue.h("p", { class: "hidden", role: "status", "aria-live": "polite" }, this.aloud),
+    ]);
+  },
+};

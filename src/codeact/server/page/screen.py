@@ -1,0 +1,313 @@
+"""One tab of a browser: what it shows, and the chat it follows. What its buttons do is in `acts`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, cast
+
+import anyio
+from nicegui import background_tasks
+from nicegui.events import GenericEventArguments
+
+from codeact.errors import CodeActError, NotFoundError, StoreError
+from codeact.server.house import House
+from codeact.server.nouns import Chat, Settings, Told
+from codeact.server.page import panels, sidebar
+from codeact.server.page.draw import Block, Drawing, blocks, button, meter_of
+from codeact.server.page.fold import fold
+from codeact.server.page.icons import icon
+from codeact.server.page.markup import escaped
+from codeact.server.page.regions import Composer, Heard, Region, Shell, tag
+from codeact.server.page.shown import RunShown, Shown
+from codeact.server.room import Room
+
+PAUSE = 0.08  # seconds between two drawings: fast enough to read along, and not every word is a message
+AGAIN = 2.0  # seconds until the log is asked again after the store has failed
+LISTED = 50  # chats in the list at first
+_TELLS = frozenset({"run_begun", "run_ended", "chat_changed", "head_moved"})  # what the list and the panel go by
+_WELCOME = (
+    '<div class="welcome"><h1>What shall we work out?</h1><p>Ask in your own words. The answer is worked out by '
+    "writing and running Python, which you see as it happens. Give it files by dropping them below.</p></div>"
+)
+
+
+@dataclass(slots=True)
+class Screen:
+    """`await screen.open(chat)` shows a chat; events and buttons do the rest."""
+
+    house: House
+    owner: str
+    base: str  # the service's own address, for links that are given away
+    chat: Chat | None = None
+    shown: Shown = field(default_factory=Shown)
+    draft: Settings = field(default_factory=Settings)  # of a chat that is not made before something is said
+    listed: sidebar.Listed = field(default_factory=sidebar.Listed)
+    most: int = LISTED
+    tab: str | None = None  # of the panel; None: it is closed
+    editing: str | None = None  # the run in whose place the next message comes
+    given: list[str] = field(default_factory=list[str])  # files that go with the next message
+    drawing: Drawing = field(default_factory=Drawing)
+    parts: Parts = field(init=False)
+    _dirty: anyio.Event = field(default_factory=anyio.Event)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list["asyncio.Task[None]"])
+
+    def build(self, hear: Heard, compose: Mapping[str, Callable[[Any], Awaitable[None]]]) -> None:
+        """Lay the page out, in the page that NiceGUI has open now."""
+        self.parts = lay_out(partial(self._on_press, hear), self._wrapped(compose), self.house.settings.quotas.upload)
+
+    # --- which chat -------------------------------------------------------------------------------
+
+    async def open(self, id: str | None) -> None:
+        """Show a chat from its log; None: a new one.
+
+        Raises:
+            NotFoundError: this user has no such chat.
+            StoreError: the log cannot be read.
+        """
+        chat = None if id is None else await self.house.store.chat(id, owner=self.owner)
+        if id is not None and chat is None:
+            raise NotFoundError("There is no such conversation.")
+        self.leave()
+        self.chat, self.shown, self.editing, self.given = chat, Shown(), None, []
+        self.drawing = Drawing(media=f"/sessions/{chat.id}/media" if chat else "")
+        if chat is not None:
+            await self._catch_up(chat.id)
+            self._tasks = [_begun(self._follow(chat.id)), _begun(self._redraw())]
+        self.draw()
+        await self.list_chats()
+        await self.show_panel()
+
+    def leave(self) -> None:
+        """Follow no chat any more."""
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
+
+    async def made(self) -> Chat:
+        """The chat, made now where there is none yet. Raises as `House.new_chat`."""
+        if self.chat is None:
+            chat = await self.house.new_chat(self.owner, self.draft)
+            tab, given = self.tab, self.given
+            await self.open(chat.id)
+            self.tab, self.given = tab, given
+            self.parts.shell.order("shell", "address", f"/c/{chat.id}", "codeact")
+        assert self.chat is not None
+        return self.chat
+
+    async def room(self) -> Room:
+        """The chat's room, awake. Raises as `House.room`."""
+        return await self.house.room((await self.made()).id, owner=self.owner)
+
+    # --- what happens in it -----------------------------------------------------------------------
+
+    async def _catch_up(self, chat: str) -> None:
+        while rows := await self.house.store.told(chat, after=self.shown.number):
+            for told in rows:
+                self.shown = fold(self.shown, told)
+
+    async def _follow(self, chat: str) -> None:
+        while True:
+            try:
+                async with self.house.listen(chat, after=self.shown.number) as events:
+                    async for told in events:
+                        await self._take(told)
+            except StoreError as error:
+                self.say(str(error), "problem")
+            await anyio.sleep(AGAIN)
+
+    async def _take(self, told: Told) -> None:
+        before = self.shown
+        self.shown = fold(before, told)
+        self._dirty.set()
+        if told.event.get("kind") in _TELLS:
+            await self._refresh()
+        self._speak(before)
+
+    async def _refresh(self) -> None:
+        assert self.chat is not None
+        chat = await self.house.store.chat(self.chat.id, owner=self.owner)
+        if chat is None:
+            self.say("This conversation was deleted.", "problem")
+            return
+        self.chat = chat
+        await self.list_chats()
+        if self.shown.running is None:
+            await self.show_panel()
+
+    def _speak(self, before: Shown) -> None:
+        """For those who hear the page: the turning points, not every word."""
+        if before.running and not self.shown.running:
+            run = self.shown.runs[before.running]
+            self.parts.shell.order(
+                "shell", "tell", "The answer is there." if run.status == "answered" else "It has ended."
+            )
+
+    async def _redraw(self) -> None:
+        while True:
+            await self._dirty.wait()
+            self._dirty = anyio.Event()
+            self.draw()
+            await anyio.sleep(PAUSE)
+
+    # --- drawing ----------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        parts, shown = self.parts, self.shown
+        parts.talk.show(*(blocks(shown, self.drawing) or [Block("welcome", "", _WELCOME)]))
+        parts.head.html(head_html(self.chat, shown, self.tab))
+        parts.composer.props.set_bool("busy", shown.running is not None)
+        parts.composer.props["note"] = "Editing an earlier message" if self.editing else ""
+        if self.tab == "branches":
+            parts.panel.html(panels.branches_html(shown))
+
+    async def list_chats(self) -> None:
+        """Draw the list of conversations. Raises `StoreError`."""
+        found = await self.house.store.chats(self.owner, search=self.listed.search, most=self.most + 1)
+        current = self.chat.id if self.chat else None
+        self.listed = replace(self.listed, chats=found[: self.most], current=current, more=len(found) > self.most)
+        self.parts.chats.html(sidebar.chats_html(self.listed, datetime.now(UTC).astimezone()))
+
+    async def show_panel(self) -> None:
+        """Draw the panel as far as it is open. What cannot be seen now says why."""
+        tab = self.tab
+        self.parts.shell.order("shell", "toggle", "panel", tab is not None)
+        if tab is None:
+            return
+        self.parts.tabs.html(panels.tabs_html(tab), "tabs")
+        try:
+            html = await self._panel(tab)
+        except CodeActError as error:
+            html = f'<p class="empty">{escaped(str(error))}</p>'
+        if self.tab == tab:
+            self.parts.panel.html(html)
+
+    async def _panel(self, tab: str) -> str:
+        chat = self.chat
+        if tab == "settings":
+            return panels.settings_html(chat.settings if chat else self.draft, self._offers())
+        if tab == "branches":
+            return panels.branches_html(self.shown)
+        if chat is None:
+            return '<p class="empty">Nothing was said yet.</p>'
+        if tab == "share":
+            return panels.share_html(chat.id, await self.house.store.shares(chat.id), self.base)
+        room = await self.room()
+        if tab == "variables":
+            return panels.variables_html(await room.variables())
+        return panels.files_html(chat.id, await room.files())
+
+    def _offers(self) -> panels.Offers:
+        made = self.house.settings
+        return panels.Offers(
+            models=tuple(made.models),
+            tools=tuple(made.tools),
+            networks=made.networks,
+            turns=made.turns,
+            tokens=made.tokens,
+            memory=made.limits.memory,
+        )
+
+    def say(self, text: str, kind: str = "") -> None:
+        """Something that is read once."""
+        self.parts.shell.order("shell", "say", text, kind)
+
+    # --- what is pressed --------------------------------------------------------------------------
+
+    async def attempt(self, doing: Awaitable[None]) -> bool:
+        """Whether something that was asked for could be done; if not, why not is said."""
+        try:
+            await doing
+        except CodeActError as error:
+            self.say(str(error), "problem")
+            return False
+        return True
+
+    async def _on_press(self, hear: Heard, act: str, on: str, fields: Mapping[str, Sequence[str]]) -> None:
+        await self.attempt(hear(act, on, fields))
+
+    def _wrapped(self, compose: Mapping[str, Callable[[Any], Awaitable[None]]]) -> Mapping[str, Callable[..., Any]]:
+        def wrapped(act: Callable[[Any], Awaitable[None]]) -> Callable[..., Any]:
+            async def hear(event: GenericEventArguments) -> None:
+                await self.attempt(act(event.args))
+
+            return hear
+
+        return {name: wrapped(act) for name, act in compose.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The elements that change."""
+
+    shell: Shell
+    chats: Region
+    head: Region
+    talk: Region
+    composer: Composer
+    tabs: Region
+    panel: Region
+
+
+def lay_out(hear: Heard, compose: Mapping[str, Callable[..., Any]], most: int) -> Parts:
+    """The page from left to right. `compose` is what hears the shell and the composer; `most` bytes may a file have."""
+    with Shell() as shell:
+        for name in ("key", "went"):
+            shell.on(name, compose[name])
+        tag("a", "skip", href="#message").props["innerHTML"] = "To the message"
+        with tag("nav", "side", aria_label="Conversations"):
+            Region.of("div", hear, classes="side-head").html(sidebar.HEAD)
+            chats = Region.of("div", hear, classes="chats")
+        with tag("main", "main"):
+            head = Region.of("header", hear, classes="top")
+            talk = Region.of(
+                "div",
+                hear,
+                follow=True,
+                classes="talk",
+                role="log",
+                aria_live="off",
+                aria_label="Conversation",
+                tabindex="0",
+            )
+            with tag("div", "below", id="message"):
+                composer = Composer()
+                composer.props["most"] = most
+                for name in ("send", "stop", "leave", "attach", "given", "refused"):
+                    composer.on(name, compose[name])
+        with tag("aside", "panel", aria_label="About this conversation"):
+            tabs = Region.of("div", hear, classes="panel-head")
+            panel = Region.of("div", hear, classes="panel-body", id="panel", role="tabpanel", tabindex="0")
+    return Parts(shell=shell, chats=chats, head=head, talk=talk, composer=composer, tabs=tabs, panel=panel)
+
+
+def _begun(doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A task of NiceGUI's, which logs what goes wrong in it, and ends it with itself."""
+    return cast("Any", background_tasks).create(doing)  # partly typed
+
+
+def head_html(chat: Chat | None, shown: Shown, tab: str | None) -> str:
+    title = escaped(chat.title or sidebar.UNTITLED) if chat else sidebar.UNTITLED
+    runs = shown.path
+    costs = [run.cost for run in runs if run.cost is not None]
+    whole = RunShown(
+        id="",
+        parent=None,
+        text="",
+        turns=tuple(turn for run in runs for turn in run.turns),
+        tokens=sum(run.tokens for run in runs),
+        duration=sum(run.duration for run in runs),
+        cost=sum(costs) if costs else None,
+    )
+    meter = f'<span class="meter" title="On this branch">{meter_of(whole)}</span>' if runs else ""
+    pressed = "true" if tab else "false"
+    return (
+        f"{button('menu', 'Conversations (Ctrl+K)', 'side', '-')}<h1>{title}</h1>{meter}"
+        f'<button type="button" class="small" data-act="tab" data-on="share" aria-label="Share and export" '
+        f'title="Share and export">{icon("share")}</button>'
+        f'<button type="button" class="small" data-act="panel" aria-pressed="{pressed}" aria-label="Files, variables, '
+        f'branches, settings" title="Files, variables, branches, settings">{icon("panel")}</button>'
+    )
