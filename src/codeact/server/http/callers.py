@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import Depends
+from fastapi import Depends, Security
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -41,4 +42,12 @@ def owner_of(connection: HTTPConnection) -> str:
     return caller.owner
 
 
-Owner = Annotated[str, Depends(owner_of)]
+_BEARER = HTTPBearer(auto_error=False, description="A token; `codeact serve` prints one, `--add-token` makes more.")
+
+
+def _described(connection: HTTPConnection, _: Annotated[object, Security(_BEARER)]) -> str:
+    """`owner_of`, and the line in the API's description that says how one becomes an owner."""
+    return owner_of(connection)
+
+
+Owner = Annotated[str, Depends(_described)]

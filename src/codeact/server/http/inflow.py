@@ -15,7 +15,7 @@ from codeact.server.http.problems import problem
 from codeact.server.http.settings import HttpSettings
 
 # Where files are given: the REST API, the files of OpenAI's protocol, and the page's upload.
-UPLOADS: Final = re.compile(r"/sessions/[^/]+/(files|messages)(/|$)|/v1/(files|containers/[^/]+/files)$|/_nicegui/")
+UPLOADS: Final = re.compile(r"/sessions/[^/]+/(files|messages)(/|$)|/v1/|/_nicegui/")
 
 
 @dataclass(slots=True)

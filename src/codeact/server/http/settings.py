@@ -17,7 +17,7 @@ class HttpSettings:
     secure: bool = False  # True where browsers come by TLS: cookies are kept to it
     public: tuple[str, ...] = ()  # further path prefixes that anybody may ask for, such as the page of a share
     body: int = MiB  # bytes of a request
-    upload: int = 256 * MiB  # bytes of a file that is given
+    upload: int = 96 * MiB  # bytes of a request that gives files, which the house's quota bounds once more
     uploads: int = 8  # of them at a time; more wait
     streams: int = 32  # event streams of one user at a time
     patience: float = 30.0  # seconds for the next piece of a request to come, or of an event stream to go

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ import anyio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from codeact.errors import CodeActError
 from codeact.server.nouns import Told
 
+log: Final = logging.getLogger("codeact.server.events")
 HEADERS: Final = {
     "cache-control": "no-store, no-transform",
     "x-accel-buffering": "no",  # a proxy that collects an answer first would make a stream of it no more
@@ -79,8 +82,9 @@ class EventStream(Response):
                 await self._pass_on(line)
                 group.cancel_scope.cancel()
             await line.put(b"", more=False)
-        except* TimeoutError:
-            pass  # the answer has no end then, so the server closes the connection
+        except* (TimeoutError, CodeActError) as ended:
+            # The answer has no end then, so the server closes the connection; the client comes back where it was.
+            log.info("an event stream was cut off: %s", ended.exceptions[0] or "its client does not read")
 
     async def _pass_on(self, line: Line) -> None:
         await line.put(AGAIN)

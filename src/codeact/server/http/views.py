@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -15,7 +14,6 @@ from codeact.sandbox.base import FileInfo, MiB, Variable
 from codeact.server.http.paths import ID, workspace_path
 from codeact.server.nouns import Chat, Run, RunStatus, Settings, Share, StateKept
 from codeact.trajectory.encoding import encode
-from codeact.types import JSON
 
 
 def _known(id: str) -> str:
@@ -160,7 +158,7 @@ class UsageView(BaseModel):
 
 
 class RunView(BaseModel):
-    """A message and what became of it."""
+    """A message, and where it stands in the tree."""
 
     id: str
     parent: str | None
@@ -168,15 +166,9 @@ class RunView(BaseModel):
     files: list[str]
     status: RunStatus
     created: datetime
-    turns: int = 0
-    answer: str | None = None
-    message: str = Field(default="", description="Why it ended, where that was no answer.")
-    usage: UsageView = UsageView()
-    duration: float = Field(default=0.0, description="seconds")
 
     @classmethod
     def of(cls, run: Run) -> RunView:
-        outcome = run.trajectory.outcome if run.trajectory else None
         return cls(
             id=run.id,
             parent=run.parent,
@@ -184,16 +176,31 @@ class RunView(BaseModel):
             files=list(run.files),
             status=run.status,
             created=run.created,
-            turns=len(run.trajectory.steps) if run.trajectory else 0,
-            answer=outcome.answer.text if outcome and outcome.answer else None,
-            message=outcome.message if outcome else "",
-            usage=UsageView(**encode(outcome.usage)) if outcome else UsageView(),
-            duration=outcome.duration if outcome else 0.0,
         )
 
 
 class RunDetail(RunView):
+    """A run with what became of it."""
+
+    turns: int = 0
+    answer: str | None = None
+    message: str = Field(default="", description="Why it ended, where that was no answer.")
+    usage: UsageView = UsageView()
+    duration: float = Field(default=0.0, description="seconds")
     trajectory: dict[str, Any] | None = Field(description="As in a trajectory file; null before the first step.")
+
+    @classmethod
+    def of(cls, run: Run) -> RunDetail:
+        trajectory, outcome = run.trajectory, run.trajectory.outcome if run.trajectory else None
+        return cls(
+            **RunView.of(run).model_dump(),
+            turns=len(trajectory.steps) if trajectory else 0,
+            answer=outcome.answer.text if outcome and outcome.answer else None,
+            message=outcome.message if outcome else "",
+            usage=UsageView.model_validate(asdict(outcome.usage)) if outcome else UsageView(),
+            duration=outcome.duration if outcome else 0.0,
+            trajectory=encode(trajectory) if trajectory else None,
+        )
 
 
 class RunList(BaseModel):
@@ -264,22 +271,6 @@ class Me(BaseModel):
     owner: str
     models: list[str]
     tools: list[str]
-
-
-def plain_path(runs: Sequence[Run], head: str | None) -> list[Run]:
-    """The runs from the first to `head`: a talk without what was undone."""
-    by_id = {run.id: run for run in runs}
-    path: list[Run] = []
-    while head is not None and head in by_id and len(path) <= len(by_id):
-        path.append(by_id[head])
-        head = by_id[head].parent
-    return path[::-1]
-
-
-def detail(run: Run) -> RunDetail:
-    """A run with its steps."""
-    shown: dict[str, JSON] | None = encode(run.trajectory) if run.trajectory is not None else None
-    return RunDetail(**RunView.of(run).model_dump(), trajectory=shown)
 
 
 def public(run: Run) -> Run:

@@ -1,0 +1,72 @@
+"""Links by which anybody may read a talk up to a run, and what they show."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from codeact.errors import NotFoundError, UsageError
+from codeact.server.http.callers import Owner
+from codeact.server.http.routes.exports import Form, exported
+from codeact.server.http.routes.files import BYTES
+from codeact.server.http.service import Here, Service
+from codeact.server.http.views import Id, NewShare, RunDetail, SharedView, ShareList, ShareView, public
+from codeact.server.nouns import Run, Share
+from codeact.server.tree import path_to
+
+router = APIRouter(tags=["shares"])
+
+
+@router.post("/sessions/{id}/shares", status_code=201)
+async def create_share(id: Id, body: NewShare, owner: Owner, here: Here) -> ShareView:
+    """Let anybody who has the link read this talk as it is now. It shows what led to that run, and nothing later."""
+    chat = await here.chat(id, owner)
+    head = body.run or chat.head
+    if head is None:
+        raise UsageError("nothing was said yet, so there is nothing to share")
+    if await here.house.store.run(id, head) is None:
+        raise NotFoundError(f"there is no run {head!r}")
+    share = Share(token=secrets.token_urlsafe(32), chat=id, head=head, created=datetime.now(UTC))
+    await here.house.store.add_share(share)
+    await here.note(owner, "share", id, head=head)
+    return ShareView.of(share)
+
+
+@router.get("/sessions/{id}/shares")
+async def list_shares(id: Id, owner: Owner, here: Here) -> ShareList:
+    await here.chat(id, owner)
+    return ShareList(shares=[ShareView.of(each) for each in await here.house.store.shares(id)])
+
+
+@router.delete("/sessions/{id}/shares/{token}", status_code=204)
+async def delete_share(id: Id, token: Id, owner: Owner, here: Here) -> None:
+    """The link shows nothing from now on."""
+    await here.chat(id, owner)
+    if token not in {each.token for each in await here.house.store.shares(id)}:
+        raise NotFoundError("there is no such link")
+    await here.house.store.delete_share(token)
+    await here.note(owner, "unshare", id)
+
+
+@router.get("/shared/{token}")
+async def read_share(token: Id, here: Here) -> SharedView:
+    """What a link shows; no token of a user is needed. Without the system prompt, and nothing of the machine."""
+    share, runs = await _shared(here, token)
+    return SharedView(created=share.created, runs=[RunDetail.of(run) for run in runs])
+
+
+@router.get("/shared/{token}/export", response_class=Response, responses=BYTES)
+async def export_share(token: Id, here: Here, form: Annotated[Form, Query()]) -> Response:
+    _, runs = await _shared(here, token)
+    return await exported(runs, form, "shared")
+
+
+async def _shared(here: Service, token: str) -> tuple[Share, list[Run]]:
+    """Raises `NotFoundError` for a link that is wrong, or was taken back."""
+    share = await here.house.store.share(token)
+    if share is None:
+        raise NotFoundError("there is no such link")
+    return share, [public(run) for run in path_to(await here.house.store.runs(share.chat), share.head)]

@@ -1,0 +1,84 @@
+"""What the routes share, and how they get at it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated
+
+import anyio
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from codeact.errors import NotFoundError, QuotaError
+from codeact.server.house import House
+from codeact.server.http.conversations import Conversations
+from codeact.server.http.credentials import Credentials
+from codeact.server.http.metrics import Requests
+from codeact.server.http.settings import HttpSettings
+from codeact.server.nouns import Chat, Deed
+from codeact.types import JSON
+
+
+@dataclass(slots=True)
+class Service:
+    house: House
+    settings: HttpSettings
+    credentials: Credentials
+    requests: Requests = field(default_factory=Requests)
+    closing: anyio.Event = field(default_factory=anyio.Event)  # set: event streams end, and nothing new is ready
+    uploads: anyio.CapacityLimiter = field(init=False)
+    draining: bool = False
+    conversations: Conversations = field(default_factory=Conversations)  # of the paper's protocol
+    streams: Counter[str] = field(default_factory=Counter[str])  # open ones, by user
+
+    def __post_init__(self) -> None:
+        self.uploads = anyio.CapacityLimiter(self.settings.uploads)
+
+    def counted(self) -> dict[str, float]:
+        """What the house counts, by name."""
+        return {f"house_{name}": float(value) for name, value in asdict(self.house.counts()).items()}
+
+    async def chat(self, id: str, owner: str) -> Chat:
+        """Without waking it.
+
+        Raises:
+            NotFoundError: there is none, or it is another user's: who asks cannot tell.
+        """
+        found = await self.house.store.chat(id, owner=owner)
+        if found is None:
+            raise NotFoundError(f"there is no session {id!r}")
+        return found
+
+    async def note(self, owner: str, what: str, chat: str | None = None, **detail: JSON) -> None:
+        """A line of the audit log."""
+        await self.house.store.note(Deed(at=datetime.now(UTC), owner=owner, chat=chat, what=what, detail=detail))
+
+    def admit_stream(self, owner: str) -> None:
+        """Raises `QuotaError` where one more event stream of this user is too many."""
+        if self.streams[owner] >= self.settings.streams:
+            raise QuotaError(f"{self.settings.streams} event streams are open; close one", again=5.0)
+
+    @contextmanager
+    def stream_of(self, owner: str) -> Generator[None]:
+        """For the body, one more is open. Raises as `admit_stream` does."""
+        self.admit_stream(owner)
+        self.streams[owner] += 1
+        try:
+            yield
+        finally:
+            self.streams[owner] -= 1
+            if not self.streams[owner]:
+                del self.streams[owner]
+
+
+def service_in(connection: HTTPConnection) -> Service:
+    found = connection.app.state.service
+    assert isinstance(found, Service)
+    return found
+
+
+Here = Annotated[Service, Depends(service_in)]

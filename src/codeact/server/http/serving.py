@@ -1,0 +1,163 @@
+"""A server around the application: a socket of its own, an address that may be bound, and an orderly end."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import anyio
+import uvicorn
+from anyio.abc import TaskStatus
+from starlette.types import ASGIApp
+
+from codeact.errors import SetupError, UsageError
+from codeact.server.http.service import Service
+
+log: Final = logging.getLogger("codeact.server")
+UNREAD: Final = 60_000  # milliseconds after which the kernel ends a connection whose peer takes no data
+CONNECTIONS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """Where to listen, and how."""
+
+    host: str = "127.0.0.1"
+    port: int = 8321  # 0: any that is free
+    certificate: Path | None = None
+    key: Path | None = None
+    tls_elsewhere: bool = False  # something before this service ends TLS
+    insecure_public: bool = False  # whoever reads the network may read tokens and talks, and that is known
+
+    @property
+    def tls(self) -> bool:
+        """Whether browsers come by TLS."""
+        return self.certificate is not None or self.tls_elsewhere
+
+    def check(self) -> None:
+        """Raises `UsageError` where tokens would cross a network in the clear and nobody said that they may."""
+        if (self.certificate is None) != (self.key is None):
+            raise UsageError("--tls-cert and --tls-key belong together; give both")
+        if not self.tls and not self.insecure_public and not is_loopback(self.host):
+            raise UsageError(
+                f"{self.host!r} can be reached from other machines, and without TLS whoever is between reads tokens; "
+                "give --tls-cert and --tls-key, or --tls-elsewhere behind a proxy that ends TLS, or --insecure-public"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether all addresses of a host are this machine's own. Raises `UsageError` for a host that has none."""
+    try:
+        found = socket.getaddrinfo(host or None, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise UsageError(f"--host {host!r} is no address of this machine: {error}") from error
+    return all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_loopback for each in found)
+
+
+def bound(binding: Binding) -> socket.socket:
+    """A listening socket. Connections inherit that the kernel ends them when their peer reads nothing for a minute.
+
+    Raises:
+        UsageError: the address may not be bound in this way.
+        SetupError: it is taken, or not this machine's.
+    """
+    binding.check()
+    family = socket.AF_INET6 if ":" in binding.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", 18), UNREAD)
+        listening.bind((binding.host, binding.port))
+        listening.listen(512)
+    except OSError as error:
+        listening.close()
+        raise SetupError(f"cannot listen on {binding.host}:{binding.port}: {error.strerror or error}") from error
+    return listening
+
+
+def address(binding: Binding, listening: socket.socket) -> str:
+    """By which a browser on this machine finds it."""
+    host, port = listening.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, str(host))  # noqa: S104 -- compared, not bound
+    scheme = "https" if binding.certificate else "http"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
+
+
+class QuietServer(uvicorn.Server):
+    """Leaves signals to us, and says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._say_started = started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._say_started()
+
+
+@dataclass(slots=True)
+class Serving:
+    """`run` answers requests until a signal comes. The first one drains: no new run begins, those going on may end,
+    event streams tell their ends, rooms go to sleep. The second one ends at once.
+    """
+
+    application: ASGIApp
+    service: Service
+    binding: Binding
+    drain: float = 30.0  # seconds that runs may take to end
+    signals: list[signal.Signals] = field(default_factory=list[signal.Signals])
+
+    async def run(self, listening: socket.socket, started: Callable[[], None]) -> None:
+        server = QuietServer(self._config(), started)
+        async with anyio.create_task_group() as group:
+            await group.start(self._watch, server)
+            await server.serve(sockets=[listening])
+            group.cancel_scope.cancel()
+
+    def _config(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self.application,
+            ssl_certfile=self.binding.certificate,
+            ssl_keyfile=self.binding.key,
+            log_config=None,
+            access_log=False,  # ours has no queries and no tokens
+            server_header=False,
+            proxy_headers=False,  # nothing is believed of who forwards
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=20,
+            timeout_graceful_shutdown=10,
+            h11_max_incomplete_event_size=64 * 1024,
+            ws_max_size=4 * 1024 * 1024,
+        )
+
+    async def _watch(self, server: QuietServer, *, task_status: TaskStatus[None]) -> None:
+        async with anyio.create_task_group() as group:
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                task_status.started()
+                async for each in signals:
+                    self.signals.append(each)
+                    if len(self.signals) == 1:
+                        group.start_soon(self._drain, server)
+                    else:
+                        server.force_exit = server.should_exit = True
+                        self.service.closing.set()
+
+    async def _drain(self, server: QuietServer) -> None:
+        self.service.draining = True
+        log.info("draining: no new run begins")
+        try:
+            await self.service.house.drain(seconds=self.drain)
+        finally:
+            self.service.closing.set()
+            server.should_exit = True

@@ -1,0 +1,376 @@
+"""A test per attack on the HTTP side. docs/serve.md lists them by these names."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import anyio
+import pytest
+
+from codeact.server.house import House
+from codeact.server.http.app import app
+from codeact.server.http.credentials import COOKIE, digest
+from codeact.server.http.settings import HttpSettings
+
+from .conftest import TOKENS, URL, Users
+
+pytestmark = pytest.mark.anyio
+
+OPEN = {"/healthz", "/readyz", "/shared/{token}", "/shared/{token}/export"}
+REFUSED = (401, 429)  # the second once there were many
+BODIES: dict[str, Any] = {
+    "/sessions/{id}/messages": {"text": "hello"},
+    "/sessions/{id}/edit": {"run": "x", "text": "y"},
+    "/sessions/{id}/retry": {"run": "x"},
+    "/sessions/{id}/move": {"run": None},
+    "/sessions/{id}/code": {"code": "1"},
+    "/sessions/{id}/approvals/{question}": {"yes": True},
+    "/sessions/{id}/questions/{question}": {"text": "x"},
+    "/execute": {"convid": "1", "code": "1"},
+}
+
+
+def operations(users: Users) -> Iterator[tuple[str, str]]:
+    for path, item in users.application.openapi()["paths"].items():
+        for method in item:
+            yield method.upper(), path
+
+
+def filled(path: str, id: str) -> str:
+    path = path.replace("{id}", id).replace("{digest}", "0" * 64)
+    return re.sub(r"\{\w+\}", "none", path) + ("?form=markdown" if path.endswith("/export") else "")
+
+
+async def test_nothing_is_open_without_a_token(users: Users) -> None:
+    async with users.http() as anybody:
+        for method, path in operations(users):
+            if path not in OPEN:
+                assert (await anybody.request(method, filled(path, "1"))).status_code in REFUSED, path
+        for path in ("/openapi.json", "/docs", "/nowhere", "/sessions/../healthz/x", "//healthz", "/healthz/"):
+            assert (await anybody.get(path)).status_code in REFUSED, path
+
+
+async def test_a_wrong_token_is_refused_and_soon_only_now_and_then_looked_at(users: Users) -> None:
+    async with users.http(authorization="Bearer cat_wrong") as wrong, users.by("ann") as ann:
+        answers = [(await wrong.get("/me")).status_code for _ in range(25)]
+        assert answers[:20] == [401] * 20
+        assert answers[-1] == 429
+        assert (await ann.get("/me")).status_code == 200
+    for header in ("Basic YW5uOng=", TOKENS["ann"], "Bearer", "Bearer " + "x" * 10_000):
+        async with users.http(authorization=header) as wrong:
+            assert (await wrong.get("/me")).status_code in (401, 429)
+
+
+async def test_another_users_things_are_as_unknown_as_what_never_was(users: Users) -> None:
+    theirs = (await users.client("bob").create("bob's")).id
+    async with users.by("ann") as ann:
+        for method, path in operations(users):
+            if "{id}" not in path:
+                continue
+            body = BODIES.get(path, {}) if method in ("POST", "PATCH", "PUT") else None
+            asked = [await ann.request(method, filled(path, id), json=body) for id in (theirs, "f" * 32)]
+            said = [answer.text.replace(theirs, "ID").replace("f" * 32, "ID") for answer in asked]
+            assert [answer.status_code for answer in asked] == [404, 404], (method, path, said)
+            assert said[0] == said[1]
+    assert (await users.client("bob").chat(theirs).view()).title == "bob's"
+
+
+async def test_a_malformed_id_is_as_unknown_as_any(users: Users) -> None:
+    async with users.by("ann") as ann:
+        for id in ("%00", "a%2Fb", "'; drop table chats; --", "x" * 5000, "%F0%9F%92%A9", "..%2F.."):
+            assert (await ann.get(f"/sessions/{id}")).status_code == 404
+
+
+@pytest.fixture
+async def cookie(users: Users) -> AsyncIterator[str]:
+    async with users.http() as browser:
+        code = users.application.state.service.credentials.invite("ann")
+        answer = await browser.get("/login", params={"code": code})
+        assert answer.status_code == 200
+        flags = answer.headers["set-cookie"]
+        assert all(flag in flags for flag in ("HttpOnly", "SameSite=strict", "Path=/", "codeact=" + COOKIE))
+        yield answer.cookies["codeact"]
+
+
+async def status(users: Users, cookie: str, method: str = "POST", path: str = "/sessions", **headers: str) -> int:
+    async with users.http(cookie=f"codeact={cookie}", **headers) as browser:
+        body = {} if method == "POST" else None
+        return (await browser.request(method, path, json=body)).status_code
+
+
+async def test_a_page_of_another_origin_can_do_nothing_with_the_cookie(users: Users, cookie: str) -> None:
+    assert await status(users, cookie, origin=URL, sec_fetch_site="same-origin") == 201
+    assert await status(users, cookie, origin="https://evil.example", sec_fetch_site="cross-site") == 403
+    assert await status(users, cookie, origin="http://127.0.0.1:9999", sec_fetch_site="same-site") == 403
+    assert await status(users, cookie, origin="null") == 403
+    assert await status(users, cookie) == 403
+    assert await status(users, cookie, "GET", "/me", origin="http://127.0.0.1:9999") == 403
+    assert await status(users, cookie, "GET", "/me", sec_fetch_site="cross-site", sec_fetch_mode="no-cors") == 403
+
+
+async def test_a_page_of_another_origin_is_told_nothing_by_cors(users: Users) -> None:
+    async with users.http(origin="https://evil.example", access_control_request_method="POST") as page:
+        answer = await page.request("OPTIONS", "/sessions")
+        assert answer.status_code == 401
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_a_page_of_another_origin_cannot_log_the_browser_in_as_somebody_else(users: Users) -> None:
+    form = {"token": TOKENS["bob"]}
+    async with users.http(origin="https://evil.example") as page:
+        assert (await page.post("/login", data=form)).status_code == 403
+    async with users.http(origin=URL) as ours:
+        assert (await ours.post("/login", data=form)).status_code == 200
+        assert (await ours.post("/login", data={"token": "cat_wrong"})).status_code == 403
+
+
+async def test_a_name_rebound_to_this_machine_is_refused(users: Users) -> None:
+    for host in ("evil.example", "evil.example:8321", ""):
+        async with users.http(host=host, authorization=f"Bearer {TOKENS['ann']}") as rebound:
+            assert (await rebound.get("/me")).status_code == 403
+            assert (await rebound.get("/healthz")).status_code == 403
+
+
+async def asgi(users: Users, scope: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the application sends for a bare scope."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"} if scope["type"] == "websocket" else {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    defaults = {"path": "/ws", "raw_path": b"/ws", "query_string": b"", "client": ("127.0.0.1", 1), "root_path": ""}
+    await users.application({"asgi": {"version": "3.0"}, "scheme": "http", **defaults, **scope}, receive, send)
+    return sent
+
+
+async def test_no_page_of_another_origin_opens_a_websocket(users: Users, cookie: str) -> None:
+    host, ours = (b"host", b"127.0.0.1:8321"), (b"cookie", f"codeact={cookie}".encode())
+    for extra in ([(b"origin", b"http://127.0.0.1:9999")], [(b"origin", b"null")], []):
+        sent = await asgi(users, {"type": "websocket", "headers": [host, ours, *extra], "subprotocols": []})
+        assert sent == [{"type": "websocket.close", "code": 1008}]
+    sent = await asgi(users, {"type": "websocket", "headers": [host, (b"origin", URL.encode())], "subprotocols": []})
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+async def test_two_hosts_and_lengths_that_are_none_are_refused(users: Users) -> None:
+    twice = [(b"host", b"localhost"), (b"host", b"evil.example")]
+    sent = await asgi(users, {"type": "http", "method": "GET", "headers": twice})
+    assert sent[0]["status"] == 403
+    named = [(b"host", b"localhost"), (b"authorization", f"Bearer {TOKENS['ann']}".encode())]
+    for length in (b"-1", b"0x10", b"1e3", b" ", "٣".encode(), b"9" * 5000):
+        length_header = (b"content-length", length)
+        sent = await asgi(users, {"type": "http", "method": "POST", "headers": [*named, length_header]})
+        assert sent[0]["status"] in (400, 413), length
+
+
+async def test_a_cookie_is_no_token_and_a_token_is_no_cookie(users: Users, cookie: str) -> None:
+    async with users.http(authorization=f"Bearer {cookie}") as wrong:
+        assert (await wrong.get("/me")).status_code == 401
+    assert await status(users, TOKENS["ann"], "GET", "/me") == 401
+    assert await status(users, cookie, "GET", "/me") == 200
+    assert await status(users, cookie, "GET", "/me", authorization="Bearer cat_wrong") == 401
+
+
+async def test_a_login_link_is_good_once_and_not_used_up_by_looking_ahead(users: Users) -> None:
+    code = users.application.state.service.credentials.invite("ann")
+    async with users.http() as browser:
+        ahead = await browser.get("/login", params={"code": code}, headers={"sec-purpose": "prefetch;prerender"})
+        assert "set-cookie" not in ahead.headers
+        assert (await browser.head("/login", params={"code": code})).status_code == 405
+        assert "set-cookie" in (await browser.get("/login", params={"code": code})).headers
+        again = await browser.get("/login", params={"code": code})
+        assert again.status_code == 403
+        assert "set-cookie" not in again.headers
+        assert "script" not in again.text
+
+
+async def test_logging_out_and_time_end_a_cookie(users: Users, cookie: str) -> None:
+    credentials = users.application.state.service.credentials
+    began = credentials.now()
+    credentials.now = lambda: began + credentials.lasts + 60
+    assert await status(users, cookie, "GET", "/me") == 401
+    credentials.now = lambda: began
+    assert await status(users, cookie, "POST", "/logout", origin=URL) == 303
+    assert await status(users, cookie, "GET", "/me") == 401
+
+
+async def test_a_login_link_that_nobody_used_ends(users: Users) -> None:
+    credentials = users.application.state.service.credentials
+    began, code = credentials.now(), credentials.invite("ann")
+    credentials.now = lambda: began + 3601
+    async with users.http() as browser:
+        assert (await browser.get("/login", params={"code": code})).status_code == 403
+
+
+async def test_a_huge_body_is_refused_before_it_is_read(users: Users) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 65536
+
+    async with users.by("ann") as ann:
+        declared = await ann.post("/sessions", content=b"x" * 300_000)
+        undeclared = await ann.post("/sessions", content=endless(), headers={"content-type": "application/json"})
+        chat = (await ann.post("/sessions", json={})).json()["id"]
+        upload = await ann.put(f"/sessions/{chat}/files/x", content=endless())
+        for answer in (declared, undeclared, upload):
+            assert answer.status_code == 413
+            assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_body_that_does_not_come_is_given_up(house: House) -> None:
+    tokens = {digest(token): owner for owner, token in TOKENS.items()}
+    hasty = Users(app(house, settings=HttpSettings(patience=0.05), tokens=tokens))
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield b"{"
+        await anyio.sleep_forever()
+
+    async with hasty.by("ann") as ann:
+        answer = await ann.post("/sessions", content=stuck(), headers={"content-type": "application/json"})
+        assert answer.status_code == 408
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"a":' * 20_000, b'{"title": 1e999999}', b"\xff\xfe", b'{"title": "\\ud800"}', b"nul"]
+)
+async def test_a_body_made_to_break_a_parser_is_a_wrong_request(users: Users, body: bytes) -> None:
+    async with users.by("ann") as ann:
+        answer = await ann.post("/sessions", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code in (201, 400, 422)
+
+
+async def test_no_path_leads_out_of_the_workspace(users: Users) -> None:
+    chat = await users.client("ann").create()
+    await chat.run_code("import os; os.symlink('/etc/passwd', 'link'); os.symlink('/etc', 'folder')")
+    async with users.by("ann") as ann:
+        for path in ("%2e%2e/x", "..%2fx", "a/%2e%2e/%2e%2e/x", "%2fetc/passwd", "a%00b", "a//b", "%0d%0aX:y"):
+            for method in ("GET", "PUT", "DELETE"):
+                answer = await ann.request(method, f"/sessions/{chat.id}/files/{path}")
+                assert answer.status_code in (404, 405, 422), (method, path, answer.text)
+        for path in ("link", "folder/passwd"):
+            answer = await ann.get(f"/sessions/{chat.id}/files/{path}")
+            assert answer.status_code in (400, 404)
+            assert "root:" not in answer.text
+
+
+async def test_a_file_of_the_codes_is_never_a_page_of_ours(users: Users) -> None:
+    chat = await users.client("ann").create()
+    await chat.put("page.html", b"<script>alert(1)</script>")
+    async with users.by("ann") as ann:
+        answer = await ann.get(f"/sessions/{chat.id}/files/page.html")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-disposition"].startswith("attachment;")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in answer.headers["content-security-policy"]
+
+
+async def test_a_drawing_that_may_hold_a_script_is_saved_and_not_shown(house: House, users: Users) -> None:
+    chat = await users.client("ann").create()
+    for kind, shown in (("image/svg+xml", False), ("text/html", False), ("image/png", True)):
+        data = b"<svg onload=alert(1)>" + kind.encode()
+        name = digest(data.decode()).hex()
+        await house.store.keep_media(chat.id, name, kind, data)
+        async with users.by("ann") as ann:
+            answer = await ann.get(f"/sessions/{chat.id}/media/{name}")
+            assert answer.headers["content-type"] == (kind if shown else "application/octet-stream")
+            assert ("content-disposition" in answer.headers) is not shown
+
+
+async def test_every_answer_has_the_strict_headers(users: Users) -> None:
+    async with users.http() as anybody, users.by("ann") as ann:
+        for answer in (
+            await anybody.get("/me"),
+            await ann.get("/me"),
+            await ann.get("/nowhere"),
+            await ann.get("/metrics"),
+        ):
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["x-frame-options"] == "DENY"
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "script-src" not in (await anybody.get("/login")).headers["content-security-policy"]
+
+
+async def test_a_failure_of_ours_says_nothing_of_the_machine(users: Users, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken() -> None:
+        raise RuntimeError("the password is hunter2, in /srv/secret.toml")
+
+    users.application.add_api_route("/broken", broken)
+    async with users.by("ann") as ann:
+        answer = await ann.get("/broken")
+    assert answer.status_code == 500
+    assert "hunter2" not in answer.text
+    assert answer.headers["x-request-id"] in answer.text
+    assert answer.headers["x-request-id"] in caplog.text
+
+
+async def test_the_log_has_no_secret(users: Users, cookie: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "codeact.server.access")
+    code = users.application.state.service.credentials.invite("ann")
+    async with users.by("ann") as ann, users.http(cookie=f"codeact={cookie}") as browser:
+        await ann.get("/me", params={"token": "in-the-query"})
+        await browser.get("/login", params={"code": code})
+        await ann.get("/shared/" + "s" * 43)
+        await ann.get("/a%0d%0ab")
+    assert len([record for record in caplog.records if record.name == "codeact.server.access"]) >= 4
+    for secret in (TOKENS["ann"], cookie, code, "in-the-query", "s" * 43, "\r"):
+        assert secret not in caplog.text
+
+
+async def test_who_asks_too_often_waits_and_others_do_not(house: House) -> None:
+    tokens = {digest(token): owner for owner, token in TOKENS.items()}
+    users = Users(app(house, settings=HttpSettings(rate=0.001, burst=5), tokens=tokens))
+    async with users.by("ann") as ann, users.by("bob") as bob:
+        assert [(await ann.get("/me")).status_code for _ in range(6)] == [200] * 5 + [429]
+        refused = await ann.get("/me")
+        assert int(refused.headers["retry-after"]) > 0
+        assert (await bob.get("/me")).status_code == 200
+
+
+async def test_nobody_gives_himself_more_than_is_offered(users: Users) -> None:
+    async with users.by("ann") as ann:
+        for settings in (
+            {"network": "open"},
+            {"tools": ["os.system"]},
+            {"model": "openai:other"},
+            {"turns": 1000},
+            {"memory": 2**40},
+        ):
+            assert (await ann.post("/sessions", json={"settings": settings})).status_code == 422, settings
+        for body in ({"owner": "bob"}, {"id": "mine"}, {"settings": {"sandbox": "subprocess"}}):
+            assert (await ann.post("/sessions", json=body)).status_code == 422
+
+
+async def test_a_share_gives_nothing_but_to_read_its_branch(house: House, users: Users) -> None:
+    client = users.client("ann")
+    chat = await client.create()
+    await chat.send("run: print('shown')")
+    await (await house.room(chat.id, owner="ann")).wait()
+    share = await chat.share()
+    await chat.undo()
+    await chat.send("run: print('another branch')")
+    await (await house.room(chat.id, owner="ann")).wait()
+    async with users.http() as anybody:
+        shown = (await anybody.get(share.path)).text
+        assert "shown" in shown
+        assert "another branch" not in shown
+        assert chat.id not in json.dumps(list(json.loads(shown)))
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            assert (await anybody.request(method, share.path)).status_code in (403, 404, 405)
+        assert (await anybody.get(f"/sessions/{chat.id}")).status_code == 401
+        assert (await anybody.get(f"{share.path}/../../me")).status_code == 401
+
+
+async def test_every_login_and_refusal_is_in_the_audit_log(house: House, users: Users, cookie: str) -> None:
+    async with users.http(origin=URL) as browser:
+        await browser.post("/login", data={"token": "cat_wrong"})
+    assert [deed.what for deed in await house.store.deeds(owner="ann")] == ["login"]
+    assert [deed.what for deed in await house.store.deeds(owner="")] == ["refused"]

@@ -1,0 +1,228 @@
+"""What one does with the API, through the client that ships with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from codeact.errors import ConflictError, NotFoundError, TransferError, UsageError
+from codeact.server.client import RemoteChat
+from codeact.server.house import House
+from codeact.server.http.views import SettingsBody
+from codeact.server.nouns import Settings
+from codeact.trajectory import load_trajectories
+
+from .conftest import Users
+
+pytestmark = pytest.mark.anyio
+
+
+async def ended(house: House, chat: RemoteChat, owner: str = "ann") -> None:
+    """The transport of these tests gives an answer only when it is whole, so they cannot listen."""
+    await (await house.room(chat.id, owner=owner)).wait()
+
+
+async def said(house: House, chat: RemoteChat, text: str) -> str:
+    run = await chat.send(text)
+    await ended(house, chat)
+    return run.id
+
+
+async def test_a_talk_from_its_first_message_to_its_export(house: House, users: Users, tmp_path: Path) -> None:
+    client = users.client("ann")
+    chat = await client.create("Numbers", Settings(turns=5))
+    first = await said(house, chat, "run: x = 6 * 7; print(x)")
+    run = await chat.run(first)
+    assert (run.status, run.answer, run.turns) == ("answered", "It is 42", 2)
+    assert [(each.name, each.preview) for each in await chat.variables()] == [("x", "42")]
+    second = await said(house, chat, "run: x += 1; print(x)")
+    assert [(each.id, each.parent) for each in await chat.runs()] == [(first, None), (second, first)]
+    assert (await chat.view()).head == second
+    assert "x += 1" in (await chat.export("markdown")).decode()
+    assert json.loads(await chat.export("notebook"))["nbformat"] == 4
+    lines = [json.loads(line) for line in (await chat.export("messages")).splitlines()]
+    assert [line["messages"][-1]["content"] for line in lines] == ["It is 42", "It is 43"]
+    (tmp_path / "talk.jsonl").write_bytes(await chat.export("trajectory"))
+    assert [each.id for each in load_trajectories(tmp_path / "talk.jsonl")] == [first, second]
+
+
+async def test_undo_move_retry_edit_and_fork_take_the_interpreter_along(house: House, users: Users) -> None:
+    chat = await users.client("ann").create()
+    first = await said(house, chat, "run: n = 1; print(n)")
+    await said(house, chat, "run: n = 2; print(n)")
+    assert await chat.undo() == "kept"
+    assert (await chat.run_code("n"))["value"] == "1"
+    edited = await chat.edit(first, "run: n = 10; print(n)")
+    await ended(house, chat)
+    assert (await chat.view()).head == edited.id
+    assert (await chat.run(edited.id)).answer == "It is 10"
+    again = await chat.retry(edited.id)
+    await ended(house, chat)
+    assert [run.parent for run in await chat.runs() if run.id in (first, edited.id, again.id)] == [None] * 3
+    await chat.move_to(first)
+    assert (await chat.run_code("n"))["value"] == "1"
+    fork = await chat.fork("another")
+    assert (await fork.run_code("n"))["value"] == "1"
+    assert len(await fork.runs()) == 1
+
+
+async def test_sessions_are_listed_in_pages_and_found_by_what_was_said(house: House, users: Users) -> None:
+    client = users.client("ann")
+    chats = [await client.create(f"chat {number}") for number in range(5)]
+    await said(house, chats[2], "about whales")
+    assert [each.id for each in (await client.chats("whales")).sessions] == [chats[2].id]
+    seen: list[str] = []
+    page = await client.chats(most=2)
+    while True:
+        seen += [each.id for each in page.sessions]
+        if page.next is None:
+            break
+        page = await client.chats(most=2, before=page.next)
+    assert sorted(seen) == sorted(chat.id for chat in chats)
+    assert seen[0] == chats[2].id
+    with pytest.raises(UsageError, match="before"):
+        await client.chats(before="yesterday")
+
+
+async def test_a_session_is_renamed_changed_and_deleted(users: Users) -> None:
+    client = users.client("ann")
+    chat = await client.create("Old")
+    changed = await chat.change(title="New", settings=SettingsBody(turns=3))
+    changed = await chat.change(settings=SettingsBody(tools=["double"]))
+    assert (changed.title, changed.settings.turns, changed.settings.tools) == ("New", 3, ["double"])
+    with pytest.raises(UsageError, match="not offered"):
+        await chat.change(settings=SettingsBody(model="openai:other"))
+    await chat.delete()
+    with pytest.raises(NotFoundError):
+        await chat.view()
+
+
+async def test_files_are_given_listed_fetched_and_removed(users: Users, tmp_path: Path) -> None:
+    chat = await users.client("ann").create()
+    (tmp_path / "table.csv").write_bytes(b"a,b\n1,2\n")
+    await chat.put("data/table.csv", tmp_path / "table.csv")
+    assert [(each.path, each.size) for each in await chat.files()] == [("data/table.csv", 8)]
+    assert (await chat.run_code("open('data/table.csv').read()"))["value"] == repr("a,b\n1,2\n")
+    assert await chat.get("data/table.csv") == b"a,b\n1,2\n"
+    await chat.remove("data/table.csv")
+    assert await chat.files() == []
+    with pytest.raises((TransferError, NotFoundError)):
+        await chat.get("data/table.csv")
+
+
+async def test_a_figure_is_served_by_its_digest(house: House, users: Users) -> None:
+    chat = await users.client("ann").create()
+    await chat.run_code(
+        "from IPython.display import Image, display\ndisplay(Image(data=b'\\x89PNG\\r\\n\\x1a\\n0', format='png'))"
+    )
+    await (await house.room(chat.id, owner="ann")).telling.flushed()
+    figure = await chat.media(hashlib.sha256(b"\x89PNG\r\n\x1a\n0").hexdigest())
+    assert figure == b"\x89PNG\r\n\x1a\n0"
+
+
+async def test_a_share_shows_the_talk_up_to_its_run_to_anybody(house: House, users: Users) -> None:
+    chat = await users.client("ann").create(settings=Settings(system="our secret rules"))
+    first = await said(house, chat, "run: print(1)")
+    share = await chat.share()
+    await said(house, chat, "run: print('later')")
+    async with users.http() as anybody:
+        shown = await anybody.get(share.path)
+        assert [run["id"] for run in shown.json()["runs"]] == [first]
+        assert "secret rules" not in shown.text
+        assert "later" not in shown.text
+        assert (await anybody.get(f"{share.path}/export", params={"form": "markdown"})).status_code == 200
+        assert (await anybody.get("/shared/" + "x" * 43)).status_code == 404
+    http = users.client("ann").http
+    assert [each["token"] for each in (await http.get(f"{chat.path}/shares")).json()["shares"]] == [share.token]
+    assert (await http.delete(f"{chat.path}/shares/{share.token}")).status_code == 204
+    async with users.http() as anybody:
+        assert (await anybody.get(share.path)).status_code == 404
+
+
+async def test_an_action_is_approved_and_a_question_answered(house: House, users: Users) -> None:
+    chat = await users.client("ann").create(settings=Settings(approve=True))
+    await chat.send("run: print(input('how many? '))")
+    asked: list[str] = []
+    async with house.listen(chat.id) as events:
+        async for told in events:
+            match told.event["kind"]:
+                case "approval_asked":
+                    asked.append("approval")
+                    await chat.decide(told.event["question"], yes=True)
+                case "question_asked":
+                    asked.append(told.event["prompt"])
+                    await chat.reply(told.event["question"], "three")
+                case "run_ended":
+                    break
+                case _:
+                    pass
+    assert asked == ["approval", "how many? "]
+    assert [each.status for each in await chat.runs()] == ["answered"]
+    with pytest.raises(NotFoundError):
+        await chat.decide("none", yes=True)
+
+
+async def test_one_message_at_a_time_and_stop_ends_it(house: House, users: Users) -> None:
+    chat = await users.client("ann").create()
+    run = await chat.send("run: import time; time.sleep(60)")
+    with pytest.raises(ConflictError, match="going on"):
+        await chat.send("and now?")
+    await chat.stop()
+    assert (await chat.run(run.id)).status == "cancelled"
+    await chat.stop()
+
+
+async def test_the_papers_protocol(users: Users) -> None:
+    """Section 7: a conversation's first code starts its interpreter, and the next finds what was left."""
+    client = users.client("ann")
+    assert (await client.execute("42", "x = 1\nprint('hi')\nx")).model_dump() == {
+        "result": "hi\n1",
+        "new_kernel_created": True,
+    }
+    assert (await client.execute("42", "x + 1")).model_dump() == {"result": "2", "new_kernel_created": False}
+    assert "ZeroDivisionError" in (await client.execute("42", "1 / 0")).result
+    assert (await users.client("bob").execute("42", "x")).new_kernel_created
+    drawn = await client.execute("42", "from IPython.display import Image; Image(data=b'\\x89PNG', format='png')")
+    assert "![image](data:image/png;base64,iVBORw==)" in drawn.result
+
+
+async def test_who_one_is_and_what_there_is(users: Users) -> None:
+    me = await users.client("bob").me()
+    assert (me.owner, me.models, me.tools) == ("bob", ["scripted:test"], ["double"])
+
+
+async def test_health_readiness_and_metrics(house: House, users: Users) -> None:
+    async with users.http() as anybody, users.by("ann") as ann:
+        assert (await anybody.get("/healthz")).json() == {"status": "alive"}
+        assert (await anybody.get("/readyz")).json() == {"status": "ready"}
+        assert (await anybody.get("/metrics")).status_code == 401
+        await ann.post("/sessions", json={})
+        text = (await ann.get("/metrics")).text
+        assert 'codeact_http_requests_total{method="POST",route="/sessions",status="201"} 1' in text
+        assert "codeact_house_awake 0" in text
+        await house.drain(seconds=0)
+        users.application.state.service.draining = True
+        assert (await anybody.get("/readyz")).status_code == 503
+        refused = await ann.post("/sessions", json={})
+        assert refused.status_code in (429, 503)
+        assert "retry-after" in refused.headers
+
+
+async def test_errors_are_problem_documents(users: Users) -> None:
+    async with users.by("ann") as ann:
+        unknown = await ann.get("/sessions/none")
+        assert unknown.headers["content-type"] == "application/problem+json"
+        assert unknown.json() == {
+            "type": "urn:codeact:not-found",
+            "title": "Not Found",
+            "status": 404,
+            "detail": "there is no session 'none'",
+        }
+        wrong = await ann.post("/sessions", json={"titel": "x", "settings": {"turns": "SECRET"}})
+        assert {each["where"] for each in wrong.json()["errors"]} == {"body.titel", "body.settings.turns"}
+        assert "SECRET" not in wrong.text
+        assert (await ann.get("/nowhere")).headers["content-type"] == "application/problem+json"
+        assert (await ann.delete("/me")).status_code == 405
