@@ -37,6 +37,7 @@ COMMANDS = {
     "instruct": Entry("codeact.cli.instruct:app", "Make training data of episodes: collect, select, export."),
     "report": Entry("codeact.cli.report:report", "Compare formats and models from the results of a bench."),
     "train": Entry("codeact.cli.train:train", "Fine-tune the embedded model on conversations."),
+    "serve": Entry("codeact.cli.serve:serve", "Serve chats: a web page, an HTTP API, OpenAI's protocol."),
     "view": Entry("codeact.cli.view:view", "Show a recorded run."),
     "export": Entry("codeact.cli.export:export", "Convert a recorded run: chat messages, Markdown, notebook."),
     "replay": Entry("codeact.cli.replay:replay", "Run the actions of a recorded run again and report differences."),

@@ -1,0 +1,168 @@
+"""`codeact serve`, put together: store, house, application, server."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+
+from rich.console import Console
+from rich.text import Text
+
+from codeact.cli import consoles, exits
+from codeact.cli.assemble import choose_model, load_tools
+from codeact.cli.jsonlines import write_line
+from codeact.cli.limits import Bounds, parse_limits
+from codeact.cli.options import AgentOptions
+from codeact.cli.places import sandbox_named
+from codeact.cli.serve import database
+from codeact.cli.serve_options import ServeOptions
+from codeact.errors import UsageError
+from codeact.sandbox.base import Sandbox
+from codeact.server.house import House
+from codeact.server.http.app import app
+from codeact.server.http.credentials import digest, new_token
+from codeact.server.http.neighbours import SHARED_PAGE, add_page, add_protocols
+from codeact.server.http.redaction import RedactingFormatter
+from codeact.server.http.service import Service
+from codeact.server.http.serving import Binding, Serving, address, bound
+from codeact.server.http.settings import HttpSettings
+from codeact.server.settings import HouseSettings, OpensModel, Quotas, Tool
+from codeact.server.store import open_store
+
+_SIZES = frozenset(["own_disk", "upload", "saved_state", "saved_files"])
+QUOTAS = Bounds("--quota", Quotas, _SIZES, frozenset(["own_cpu"]))
+
+
+async def serve(options: ServeOptions) -> int:
+    """Raises what is wrong with the options, or missing on this machine, before anything is answered."""
+    binding = Binding(
+        host=options.host,
+        port=options.port,
+        certificate=options.tls_cert,
+        key=options.tls_key,
+        tls_elsewhere=options.tls_elsewhere,
+        insecure_public=options.insecure_public,
+    )
+    with bound(binding) as listening, logging_to_stderr(access=options.access_log):
+        settings = await house_settings(options, consoles.notices(quiet=options.json))
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(open_store(database(options)))
+            place = await stack.enter_async_context(_opened(_place(options)))
+            house = await stack.enter_async_context(House.open(store, replace(settings, sandbox=place)))
+            return await _answer(options, house, binding, listening)
+
+
+async def _answer(options: ServeOptions, house: House, binding: Binding, listening: socket.socket) -> int:
+    token, where = options.token or new_token(), address(binding, listening)
+    application = app(house, settings=_http_settings(options, binding, listening), tokens={digest(token): options.user})
+    service: Service = application.state.service
+    add_protocols(application, house)
+    page = options.page and add_page(application, house)
+
+    def say() -> None:
+        _say(options, where, f"{where}/login?code={service.credentials.invite(options.user)}", token, page=page)
+
+    serving = Serving(application, service, binding, options.drain)
+    await serving.run(listening, say)
+    return exits.INTERRUPTED if serving.signals[:1] == [signal.SIGINT] else exits.ANSWERED
+
+
+def _http_settings(options: ServeOptions, binding: Binding, listening: socket.socket) -> HttpSettings:
+    return HttpSettings(
+        hosts=frozenset(name.lower() for name in options.allow_host),
+        cookie="__Host-codeact" if binding.tls else f"codeact-{listening.getsockname()[1]}",
+        secure=binding.tls,
+        public=(SHARED_PAGE,) if options.page else (),
+    )
+
+
+async def house_settings(options: ServeOptions, notices: Console) -> HouseSettings:
+    """Raises `UsageError` for what is not there or contradicts itself, `WeightsError` where a model cannot be had."""
+    defaults = HouseSettings()
+    quotas = replace(Quotas(), **QUOTAS.parse(options.quota))  # pyright: ignore[reportArgumentType] -- whole where wanted
+    return HouseSettings(
+        models=await _models(options, notices),
+        tools=named_tools(options.tools),
+        networks=tuple(options.network) or ("none",),
+        quotas=quotas,
+        limits=parse_limits(options.limit, defaults.limits),
+        turns=options.turns,
+        tokens=options.tokens,
+        action_time=options.action_time,
+        idle=options.idle,
+    )
+
+
+async def _models(options: ServeOptions, notices: Console) -> dict[str, OpensModel]:
+    found: dict[str, OpensModel] = {}
+    for spec in options.model or [None]:
+        choice = await choose_model(AgentOptions(model=spec, base_url=options.base_url), notices)
+        found[choice.spec] = choice.open
+    return found
+
+
+def named_tools(places: list[str]) -> dict[str, Tool]:
+    """The tools of `MODULE`, or the one of `MODULE:FUNCTION`, by name.
+
+    Raises:
+        UsageError: there is none, or two have one name.
+    """
+    found: dict[str, Tool] = {}
+    for place in places:
+        module, _, wanted = place.partition(":")
+        tools = {tool.spec.name: tool for tool in load_tools(module)}
+        if wanted and wanted not in tools:
+            raise UsageError(f"--tools {place!r}: {module!r} has no tool {wanted!r}, but {', '.join(tools)}")
+        for name in [wanted] if wanted else tools:
+            if name in found:
+                raise UsageError(f"--tools {place!r}: there is a tool {name!r} already")
+            found[name] = tools[name]
+    return found
+
+
+def _place(options: ServeOptions) -> Sandbox:
+    return sandbox_named(options.sandbox, options.sandbox_option, require=options.require)
+
+
+@asynccontextmanager
+async def _opened(place: Sandbox) -> AsyncGenerator[Sandbox]:
+    """One server for all sessions, where the sandbox can have one."""
+    if isinstance(place, AbstractAsyncContextManager):
+        async with place:
+            yield place
+    else:
+        yield place
+
+
+@contextmanager
+def logging_to_stderr(*, access: bool) -> Generator[None]:
+    """What the service has to say to its operator, without secrets."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root, ours, requests = (logging.getLogger(name) for name in ("", "codeact.server", "codeact.server.access"))
+    root.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    requests.setLevel(logging.INFO if access else logging.WARNING)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+def _say(options: ServeOptions, where: str, link: str, token: str, *, page: bool) -> None:
+    if options.json:
+        line = {"kind": "serving", "url": where, "login": link, "user": options.user, "page": page}
+        write_line(sys.stdout, line if options.token else {**line, "token": token})
+        return
+    lines = [f"codeact serves on {where}", ""]
+    if page:
+        lines.append(f"  log in (once, within an hour)  {link}")
+    if not options.token:
+        lines.append(f"  token (until it ends)          {token}")
+    console = consoles.output()
+    console.print(Text("\n".join([*lines, "", "Ctrl-C ends it, once what runs has ended."])), soft_wrap=True)
