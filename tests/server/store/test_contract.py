@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import count
 
 import anyio
 import anyio.lowlevel
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from codeact.errors import ConflictError, NotFoundError, StoreError
-from codeact.server.nouns import Deed, SavedSession, Settings, Share, Told
+from codeact.server.nouns import Deed, Run, SavedSession, Settings, Share, Told
 from codeact.server.store import Store, open_store
 from codeact.types import JSON, Image, Message, Trajectory
 
@@ -176,6 +178,39 @@ async def test_a_deleted_chat_leaves_nothing_but_its_audit(store: Store) -> None
     assert (await store.share(f"of {chat.id}"), await store.holder(chat.id)) == (None, None)
     assert len(await store.deeds(chat=chat.id)) == 1
     assert len(await store.runs(kept.id)) == len(await store.told(kept.id)) == len(await store.shares(kept.id)) == 1
+
+
+async def test_a_chat_may_be_deleted_in_the_middle_of_everything(store: Store, other: Store) -> None:
+    chat = a_chat()
+    await store.add_chat(chat)
+    run = a_run(chat)
+    await store.add_run(run)
+    busy, gone = 0, list[object]()
+
+    async def until_it_is_gone(write: Callable[[int], Awaitable[object]]) -> None:
+        nonlocal busy
+        with suppress(NotFoundError):
+            for number in count():
+                await write(number)
+                busy += number == 1
+        gone.append(write)
+
+    def with_another_prompt(number: int) -> Run:
+        prompt = (Message.of("user", f"{number}"),)
+        return replace(run, trajectory=replace(a_trajectory(run), prompt=prompt))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(until_it_is_gone, lambda number: store.tell(chat.id, run.id, events(f"{number}")))
+        group.start_soon(until_it_is_gone, lambda number: other.change_run(with_another_prompt(number)))
+        group.start_soon(until_it_is_gone, lambda number: other.keep_media(chat.id, f"{number}", "text/plain", b""))
+        group.start_soon(until_it_is_gone, lambda number: store.hold(chat.id, "one"))
+        group.start_soon(until_it_is_gone, lambda number: other.change_chat(replace(chat, title=f"{number}")))
+        with anyio.fail_after(60):
+            while busy < 5:  # noqa: ASYNC110 (until all are in the middle of it)
+                await anyio.sleep(0.01)
+        await store.delete_chat(chat.id)
+    assert len(gone) == 5
+    assert await store.chats("ada") == []
 
 
 async def test_what_is_about_a_chat_that_is_gone_says_so(store: Store) -> None:

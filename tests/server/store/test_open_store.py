@@ -106,7 +106,7 @@ async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_database_of_an_earlier_version_is_brought_up(tmp_path: Path) -> None:
-    database = SqliteFile(str(tmp_path / "chats.db"), "BEGIN IMMEDIATE", 5.0)
+    database = SqliteFile(str(tmp_path / "chats.db"), 5.0, writes=True)
     database.open()
     later = (*VERSIONS, ("CREATE TABLE stars (chat TEXT)", "ALTER TABLE chats ADD COLUMN star TEXT"))
     broken = (*later, ("CREATE TABLE half (a TEXT)", "CREATE TABLE stars (chat TEXT)"))

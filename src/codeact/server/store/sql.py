@@ -89,8 +89,8 @@ class SqlStore:
         def work() -> Steps[None]:
             sql = "UPDATE runs SET status = ?, trajectory = ?, said = ? WHERE chat = ? AND id = ? RETURNING id"
             values = (status, trajectory, parts.said, run.chat, run.id)
+            yield from _keep_messages(run.chat, parts.messages)  # first the chat, then its run: as deleting does
             _require_found((yield Statement(sql, values)), f"run {run.id!r}")
-            yield from _keep_messages(run.chat, parts.messages)
 
         await self._database.write(work)
 

@@ -47,8 +47,8 @@ class _Sqlite:
     """A `Database`."""
 
     def __init__(self, path: str, patience: float) -> None:
-        self._writing = _Lane(SqliteFile(path, "BEGIN IMMEDIATE", patience))
-        self._reading = self._writing if path == MEMORY else _Lane(SqliteFile(path, "BEGIN", patience))
+        self._writing = _Lane(SqliteFile(path, patience, writes=True))
+        self._reading = self._writing if path == MEMORY else _Lane(SqliteFile(path, patience, writes=False))
 
     async def open(self) -> None:
         await self._writing.open()

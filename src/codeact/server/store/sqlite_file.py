@@ -17,7 +17,7 @@ from codeact.server.store.work import Dialect, Rows, Statement, Work, fit, unfit
 MEMORY: Final = ":memory:"
 
 _OLDEST: Final = (3, 35)  # the first that has RETURNING
-_PAUSE: Final = 0.02  # seconds between tries
+_PAUSE: Final = 0.002  # seconds between tries
 _LOG: Final = 64 * 2**20  # bytes; a log that one large value has made longer is cut back to this
 
 # Leases end by the time since this machine was started, which no change of its clock moves; a restart ends them all.
@@ -36,7 +36,7 @@ _WORDS: Final = {
     sqlite3.SQLITE_LOCKED: "is locked by another program",
     sqlite3.SQLITE_READONLY: "is read-only",
     sqlite3.SQLITE_PERM: "may not be opened by this user",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened; its folder has to be there and writable",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; it has to be a file in a folder that may be written into",
     sqlite3.SQLITE_FULL: "has no room left on its disk",
     sqlite3.SQLITE_IOERR: "cannot be read or written; its disk may be full or failing",
     sqlite3.SQLITE_CORRUPT: "is damaged; remedy: bring back a copy of it, or name another file",
@@ -56,12 +56,13 @@ class Job:
 
 
 class SqliteFile:
-    """Never used by two threads at once. `begin` is how its transactions start; `patience`: seconds, for a lock."""
+    """Never used by two threads at once. `patience`: seconds, for other processes' locks."""
 
-    def __init__(self, path: str, begin: str, patience: float) -> None:
+    def __init__(self, path: str, patience: float, *, writes: bool) -> None:
         self._path = path
-        self._begin = begin
         self._patience = patience
+        self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        self._handled = _PAUSE if writes else patience  # what SQLite waits by itself: see `_patiently`
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None  # None in memory
 
@@ -73,7 +74,7 @@ class SqliteFile:
             if self._path != MEMORY:
                 _make(Path(self._path))
             self._connection = sqlite3.connect(
-                self._path, timeout=self._patience, isolation_level=None, check_same_thread=False
+                self._path, timeout=self._handled, isolation_level=None, check_same_thread=False
             )
             self._prepare(self._connection)
             self._identity = None if self._path == MEMORY else _identity(self._path)
@@ -92,7 +93,7 @@ class SqliteFile:
         """All in one transaction. What goes wrong within one job is that job's error alone."""
         try:
             self._require_same_file()
-            self._run(Statement(self._begin))
+            self._patiently(self._begin)
             for job in jobs:
                 self._one(job)
             self._run(Statement("COMMIT"))
@@ -146,16 +147,18 @@ class SqliteFile:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.create_function("uptime", 0, _uptime)
         connection.create_function("this_boot", 0, _this_boot)
-        self._turn_to_log(connection)
+        self._patiently("PRAGMA journal_mode=WAL")
         for pragma in ("synchronous=FULL", "foreign_keys=ON", f"journal_size_limit={_LOG}"):
             connection.execute(f"PRAGMA {pragma}")
 
-    def _turn_to_log(self, connection: sqlite3.Connection) -> None:
-        """SQLite does not wait here where another process is doing the same, so we do."""
+    def _patiently(self, sql: str) -> None:
+        """For what meets other processes. SQLite itself does not wait where two turn to the log at once, and elsewhere
+        so long between its tries (0.1 s) that it seldom finds the moment between two transactions of a busy neighbour.
+        """
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                connection.execute("PRAGMA journal_mode=WAL")
+                self._open.execute(sql)
                 return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
