@@ -4,6 +4,7 @@ import pytest
 
 from codeact.errors import BadResponseError
 from codeact.events import Event, TextDelta
+from codeact.models.base import Tempered
 from codeact.types import Message, NativeCall, NativeResult, Usage
 
 from .conftest import Hosted
@@ -109,6 +110,15 @@ async def test_a_temperature_is_sent_only_where_it_is_given_and_taken(anthropic:
     async with anthropic.open(temperature=0.5) as model:
         await model.complete(ASK)
     assert [request.body.get("temperature") for request in anthropic.server.requests] == [None, 0.5, None]
+
+
+async def test_an_open_model_can_be_had_at_another_temperature(anthropic: Hosted) -> None:
+    anthropic.server.will(*[anthropic_reply("x")] * 3)
+    async with anthropic.open(temperature=0.5) as model:
+        assert isinstance(model, Tempered)
+        for each in (model.at(0.9), model, model.at(0.0)):
+            await each.complete(ASK)
+    assert [request.body.get("temperature") for request in anthropic.server.requests] == [0.9, 0.5, 0.0]
 
 
 async def test_manual_thinking_pauses_amid_calls_because_its_signatures_are_not_kept(anthropic: Hosted) -> None:

@@ -65,6 +65,13 @@ async def test_a_temperature_lets_the_seed_decide(smollm2: str, weights_store: S
     assert one == same != other
 
 
+async def test_the_same_server_answers_at_another_temperature(model: LocalModel) -> None:
+    hot = model.at(1.0)
+    one, same, other = [(await hot.complete(TALE, max_tokens=16, seed=seed)).text for seed in (1, 1, 2)]
+    assert one == same != other
+    assert hot.name == model.name
+
+
 async def test_a_stop_string_ends_the_text_and_is_not_in_it(model: LocalModel) -> None:
     whole = await model.complete(TALE, max_tokens=24)
     stop = whole.text.split()[4]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
 import anyio
 import pytest
 
 from codeact.errors import ConflictError, NotFoundError, UsageError
+from codeact.models.scripted import ScriptedModel
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.nouns import Settings
 from codeact.trajectory.history import messages_of
@@ -214,3 +219,30 @@ async def test_anothers_chat_is_not_there(warm_sandbox: LocalSandbox) -> None:
         await house.delete_chat(room.chat.id, owner=ANNE)
         with pytest.raises(NotFoundError):
             await house.room(room.chat.id, owner=ANNE)
+
+
+@dataclass
+class Warm(ScriptedModel):
+    """A scripted model that can be had at a temperature, which it says."""
+
+    def at(self, temperature: float) -> ScriptedModel:
+        return ScriptedModel([f"It is {temperature} degrees."] * 2)
+
+
+async def test_rooms_share_a_model_at_temperatures_of_their_own(warm_sandbox: LocalSandbox) -> None:
+    opened = list[int]()
+
+    @contextlib.asynccontextmanager
+    async def opening() -> AsyncGenerator[ScriptedModel]:
+        opened.append(1)
+        yield Warm(["It is warm."])
+
+    async with keeping(warm_sandbox, models={"warm": opening}) as house:
+        for settings, text in ((Settings(), "It is warm."), (Settings(temperature=0.5), "It is 0.5 degrees.")):
+            room = await a_room(house, settings)
+            await room.send("How warm is it?")
+            ended = await room.wait()
+            assert ended is not None
+            assert ended.trajectory is not None
+            assert ended.trajectory.steps[0].completion.text == text
+        assert opened == [1]

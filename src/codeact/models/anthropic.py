@@ -67,7 +67,7 @@ class AnthropicWire:
             "system": render_system(ask.messages) or None,
             "tools": render_tools(ask.tools) or None,
             self.stop_parameter: [stop for stop in ask.stop if stop.strip()] or None,  # the API refuses blank ones
-            "temperature": options.temperature,
+            "temperature": ask.temperature,
         }
         body: dict[str, JSON] = {
             "model": self._place.model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from codeact.events import Emit, ignore
 from codeact.types import Completion, Message, ToolSpec
@@ -35,3 +35,10 @@ class Model(Protocol):
             ModelError: the endpoint failed, after the retries that made sense.
         """
         ...
+
+
+@runtime_checkable
+class Tempered(Protocol):
+    """A model that can be had at another temperature, with nothing opened once more."""
+
+    def at(self, temperature: float) -> Model: ...

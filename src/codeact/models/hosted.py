@@ -32,6 +32,7 @@ class Ask:
     stop: Sequence[str]
     max_tokens: int | None
     seed: int | None
+    temperature: float | None  # None: the endpoint's
 
 
 class Wire(Protocol):
@@ -68,14 +69,21 @@ class Wire(Protocol):
 class HostedModel:
     """Keeps nothing between completions but what its endpoint was found to refuse."""
 
-    def __init__(self, wire: Wire, place: Endpoint) -> None:
+    def __init__(self, wire: Wire, place: Endpoint, temperature: float | None = None) -> None:
         self._wire = wire
         self._place = place
+        self._temperature = place.options.temperature if temperature is None else temperature
         self._refused: set[str] = set()
 
     @property
     def name(self) -> str:
         return self._place.name
+
+    def at(self, temperature: float) -> HostedModel:
+        """The same at another temperature."""
+        other = HostedModel(self._wire, self._place, temperature)
+        other._refused = self._refused
+        return other
 
     async def complete(
         self,
@@ -93,7 +101,14 @@ class HostedModel:
         Raises:
             ModelError: the endpoint failed, after the retries that made sense.
         """
-        ask = Ask(messages=messages, tools=tools, stop=stop, max_tokens=max_tokens, seed=seed)
+        ask = Ask(
+            messages=messages,
+            tools=tools,
+            stop=stop,
+            max_tokens=max_tokens,
+            seed=seed,
+            temperature=self._temperature,
+        )
         return await with_retries(lambda: self._attempt(ask, emit), policy=self._place.options.retries, emit=emit)
 
     async def _attempt(self, ask: Ask, emit: Emit) -> Completion | Failure:

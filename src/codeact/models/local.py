@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
@@ -22,6 +22,7 @@ from codeact.models.cores import physical_cores
 from codeact.models.endpoint import EndpointOptions, Vendor, endpoint
 from codeact.models.fingerprint import fingerprint
 from codeact.models.gguf import read_gguf
+from codeact.models.hosted import HostedModel
 from codeact.models.llama_process import LlamaProcess, run_llama
 from codeact.models.llama_server import LlamaSettings
 from codeact.models.openai import open_endpoint
@@ -129,12 +130,20 @@ class LocalModel:
         Raises:
             ModelError: llama.cpp refused the request, or its process ended.
         """
+        return await self.through(
+            lambda model: model.complete(messages, tools=tools, stop=stop, max_tokens=max_tokens, seed=seed, emit=emit)
+        )
+
+    def at(self, temperature: float) -> Model:
+        """The same at another temperature, by the same server."""
+        return _Tempered(self, temperature)
+
+    async def through(self, ask: Callable[[HostedModel], Awaitable[Completion]]) -> Completion:
+        """Have the server that runs asked. Raises as `complete`."""
         running = await self._ready()
         running.process.trim_log()
         try:
-            completion = await running.model.complete(
-                messages, tools=tools, stop=stop, max_tokens=max_tokens, seed=seed, emit=emit
-            )
+            completion = await ask(running.model)
         except (ConnectionLostError, BadResponseError) as error:
             if not await running.process.has_ended():
                 raise
@@ -161,9 +170,36 @@ class LocalModel:
 
 
 @dataclass(frozen=True, slots=True)
+class _Tempered:
+    model: LocalModel
+    temperature: float
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[ToolSpec] = (),
+        stop: Sequence[str] = (),
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        emit: Emit = ignore,
+    ) -> Completion:
+        """See `Model.complete`."""
+        return await self.model.through(
+            lambda model: model.at(self.temperature).complete(
+                messages, tools=tools, stop=stop, max_tokens=max_tokens, seed=seed, emit=emit
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Running:
     process: LlamaProcess
-    model: Model
+    model: HostedModel
 
 
 @asynccontextmanager

@@ -71,7 +71,7 @@ class OpenAIWire:
     def body(self, ask: Ask, refused: Collection[str]) -> dict[str, JSON]:
         options = self._place.options
         optional: dict[str, JSON] = {
-            "temperature": options.temperature,
+            "temperature": ask.temperature,
             "stop": [text for text in ask.stop if text][:MAX_STOPS] or None,
             "seed": ask.seed,
             self._limit_name(refused): ask.max_tokens or options.max_tokens,

@@ -260,7 +260,7 @@ def _at_hand(saved: SavedSession | None) -> Load:
 
 
 def watched(shared: Shared, oversight: Oversight, settings: Settings) -> Watched:
-    return Watched(shared.model(settings.model), oversight.before)
+    return Watched(shared.model(settings), oversight.before)
 
 
 def agent_of(shared: Shared, oversight: Oversight, settings: Settings) -> Agent:

@@ -16,7 +16,7 @@ from codeact.sandbox.base import Limits, Sandbox
 from codeact.server.ledger import Ledger
 from codeact.server.nouns import Deed, Settings
 from codeact.server.settings import HouseSettings
-from codeact.server.shared_model import SharedModel
+from codeact.server.shared_model import OpenedOnce, SharedModel
 from codeact.server.store.base import Store
 from codeact.server.telling import Telling
 from codeact.types import JSON
@@ -33,7 +33,7 @@ class Shared:
     sandbox: Sandbox
     ledger: Ledger
     draining: bool = False
-    _models: dict[str, SharedModel] = field(default_factory=dict[str, SharedModel])
+    _models: dict[str, OpenedOnce] = field(default_factory=dict[str, OpenedOnce])
     _tellings: WeakValueDictionary[str, Telling] = field(default_factory=WeakValueDictionary[str, Telling])
 
     def telling(self, chat: str) -> Telling:
@@ -95,7 +95,7 @@ class Shared:
         """
         self.settings.check(settings)
         return Agent(
-            model or self.model(settings.model),
+            model or self.model(settings),
             tools=[self.settings.tools[name] for name in settings.tools],
             actions=settings.actions,
             sandbox=self.sandbox,
@@ -107,14 +107,12 @@ class Shared:
             ask=ask,
         )
 
-    def model(self, name: str) -> Model:
-        """The one model of this name; empty takes the default."""
-        name = name or next(iter(self.settings.models))
+    def model(self, settings: Settings) -> Model:
+        """The one model that is named, or the default, at the temperature that is asked for."""
+        name = settings.model or next(iter(self.settings.models))
         if name not in self._models:
-            opens = self.settings.models[name]
-            patience = self.settings.reply_time
-            self._models[name] = SharedModel(name=name, opens=opens, tasks=self.tasks, patience=patience)
-        return self._models[name]
+            self._models[name] = OpenedOnce(name, self.settings.models[name], self.tasks)
+        return SharedModel(self._models[name], self.settings.reply_time, settings.temperature)
 
     def budget(self, settings: Settings) -> Budget:
         return Budget(

@@ -10,22 +10,44 @@ from anyio.abc import TaskGroup
 
 from codeact.errors import ConnectionLostError, ModelError, SetupError
 from codeact.events import Emit, ignore
-from codeact.models.base import Model
+from codeact.models.base import Model, Tempered
 from codeact.server.holding import Held, hold_open
 from codeact.server.settings import OpensModel
 from codeact.types import Completion, Message, ToolSpec
 
 
-@dataclass(slots=True, kw_only=True)
-class SharedModel:
-    """A `Model` that opens another when it is first asked, and gives up on a reply that does not come."""
+@dataclass(slots=True)
+class OpenedOnce:
+    """A model, and what opens it when it is first asked for."""
 
     name: str
     opens: OpensModel
     tasks: TaskGroup
-    patience: float  # seconds for one reply
     _held: Held[Model] | None = None
     _opening: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def model(self) -> Model:
+        """Raises `ModelError` where it cannot be opened; the next who asks tries again."""
+        async with self._opening:
+            if self._held is None:
+                try:
+                    self._held = await hold_open(self.opens(), self.tasks)
+                except SetupError as error:  # weights that are missing, say
+                    raise ModelError(f"{self.name} cannot be opened: {error}") from error
+            return self._held.value
+
+
+@dataclass(frozen=True, slots=True)
+class SharedModel:
+    """A `Model` by another that is opened once, which gives up on a reply that does not come."""
+
+    opened: OpenedOnce
+    patience: float  # seconds for one reply
+    temperature: float | None = None  # None, and for models that cannot be had at another: the model's own
+
+    @property
+    def name(self) -> str:
+        return self.opened.name
 
     async def complete(
         self,
@@ -38,19 +60,12 @@ class SharedModel:
         emit: Emit = ignore,
     ) -> Completion:
         """See `Model.complete`."""
-        model = await self._opened()
+        model = await self.opened.model()
+        if self.temperature is not None and isinstance(model, Tempered):
+            model = model.at(self.temperature)
         with anyio.move_on_after(self.patience):
             return await model.complete(messages, tools=tools, stop=stop, max_tokens=max_tokens, seed=seed, emit=emit)
         raise ConnectionLostError(f"{self.name} gave no reply within {self.patience:g} s")
-
-    async def _opened(self) -> Model:
-        async with self._opening:
-            if self._held is None:
-                try:
-                    self._held = await hold_open(self.opens(), self.tasks)
-                except SetupError as error:  # weights are missing, say: the next who asks finds them, perhaps
-                    raise ModelError(f"{self.name} cannot be opened: {error}") from error
-            return self._held.value
 
 
 @dataclass(frozen=True, slots=True)
