@@ -11,6 +11,7 @@ import pytest
 
 from codeact.errors import ConflictError, NotFoundError, UsageError
 from codeact.models.scripted import ScriptedModel
+from codeact.sandbox.base import Limits, MiB
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.nouns import Settings
 from codeact.trajectory.history import messages_of
@@ -157,6 +158,19 @@ async def test_without_a_checkpoint_the_code_runs_again_but_no_tool(warm_sandbox
         assert ended.trajectory is not None
         assert "Python was restarted" in ended.trajectory.prompt[-1].text
         assert ended.trajectory.task == "Nine"
+
+
+async def test_large_files_leave_room_for_the_newest_states(warm_sandbox: LocalSandbox) -> None:
+    writing = [code(f"x = {n}; _ = open('large', 'wb').write(bytes([{n}]) * 7_000_000)") for n in range(4)]
+    replies = [text for each in writing for text in (each, "Written.")]
+    limits = Limits(workspace=8 * MiB)  # copies of files have room for two such workspaces
+    async with keeping(warm_sandbox, *replies, limits=limits) as house:
+        room = await a_room(house)
+        for _ in writing:
+            await room.send("Write")
+            await room.wait()
+        assert [await room.undo() for _ in range(3)] == ["kept", "replayed", "replayed"]
+        assert await value_of(room, "x, open('large', 'rb').read(1)") == "(0, b'\\x00')"
 
 
 async def test_retry_and_edit_are_siblings_from_the_state_before(warm_sandbox: LocalSandbox) -> None:

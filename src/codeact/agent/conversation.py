@@ -82,6 +82,7 @@ class Conversation:
     parent: str | None = None  # id of the trajectory of the last message
     marks: list[Mark] = field(default_factory=list["Mark"])  # for `undo`, oldest first
     prepared: str = ""  # what ran in the session before anything was said
+    marked: bool = True  # whether `undo` is wanted: a checkpoint before each message
     notice: str = ""  # for the model, with the next message: what became of its variables meanwhile, say
 
     @property
@@ -302,7 +303,7 @@ class Conversation:
 
     async def _checkpoint(self) -> Checkpoint | None:
         session = self.setup.session
-        if session is None or "checkpoint" not in session.capabilities:
+        if not self.marked or session is None or "checkpoint" not in session.capabilities:
             return None
         try:
             return await session.checkpoint()

@@ -155,13 +155,16 @@ class Course:
     async def _send(self, recording: Recording, files: Sequence[Given]) -> None:
         run, emit = recording.run, Narrator(self.oversight.telling, recording.run.id)
         given = [(file.path, file.data) for file in files]
+        await self.living.keep(run.parent)  # with all that the user did since that run
         await self.living.conversation.send(run.text, files=given, emit=emit, record=recording, id=run.id)
 
     async def _end(self, going: Going, problem: Exception | None) -> None:
         try:
             recording = going.recording
             recording.close(problem, cancelled=going.scope.cancel_called)
-            await self._keep_marks(recording.run, problem)
+            refused = isinstance(problem, TransferError)  # a file, say; the session is as it was
+            if isinstance(problem, SandboxError) and not refused:
+                self.living.stands = NOWHERE
             self.last = recording.run.trajectory or self.last
             self.ended, self.behind, self.given = recording.run, recording, []
             event = {"kind": "run_ended", "status": recording.run.status, "message": recording.message(problem)}
@@ -172,14 +175,6 @@ class Course:
             self.shared.ledger.end(self.chat.owner)
             self.going = self.oversight.recording = None
             going.ended.set()
-
-    async def _keep_marks(self, run: Run, problem: Exception | None) -> None:
-        """What the conversation has kept of its state before the run is the one after the run's parent."""
-        marks = self.living.conversation.marks
-        refused = isinstance(problem, TransferError)  # a file, say; the session is as it was
-        self.living.stands = NOWHERE if isinstance(problem, SandboxError) and not refused else run.id
-        if marks:
-            await self.living.take(run.parent, marks.pop().checkpoint)
 
     async def settle(self) -> None:
         """Write what the store could not take when it happened. Raises `StoreError`."""
@@ -287,10 +282,16 @@ def living_of(shared: Shared, oversight: Oversight) -> Living:
     )
 
 
-async def end_interrupted(shared: Shared, chat: str) -> None:
-    """Mark the runs of a chat that nobody carries out any more: their process has ended. The caller holds the chat."""
+async def end_interrupted(shared: Shared, chat: str) -> int:
+    """Mark the runs of a chat that nobody carries out any more: their process has ended. How many there were.
+
+    The caller holds the chat.
+    """
+    ended = 0
     for run in await shared.store.runs(chat, trajectories=False):
         if run.status == "running" and (whole := await shared.store.run(chat, run.id)) is not None:
             await shared.store.change_run(replace(whole, status="interrupted"))
             message = "the service ended while this run was going on"
             shared.telling(chat).tell(run.id, {"kind": "run_ended", "status": "interrupted", "message": message})
+            ended += 1
+    return ended

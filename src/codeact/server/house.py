@@ -37,7 +37,7 @@ class Counts:
     listeners: int = 0
     woken: int = 0  # since the house was opened, also those below
     slept: int = 0
-    interrupted: int = 0  # chats with a run that the end of a process had interrupted
+    interrupted: int = 0  # runs that the end of their process had interrupted, as far as nobody woke their chat before
     draining: bool = False
 
 
@@ -170,8 +170,8 @@ class House:
     async def _recover(self, chat: str) -> None:
         if chat not in self._awake:
             await self._take(chat)
-            await end_interrupted(self.shared, chat)
-            self._counted = replace(self._counted, interrupted=self._counted.interrupted + 1)
+            ended = await end_interrupted(self.shared, chat)
+            self._counted = replace(self._counted, interrupted=self._counted.interrupted + ended)
             await self.store.let_go(chat, self.shared.replica)
 
     # --- rooms ---
@@ -237,14 +237,17 @@ class House:
     async def _make_room(self, owner: str) -> None:
         """Put to sleep what is idle where there are too many rooms. Raises `QuotaError` where none is, `StoreError`."""
         quotas = self.settings.quotas
-        own = [room for room in self._awake.values() if room.chat.owner == owner]
-        for rooms, most in ((own, quotas.own_rooms), (list(self._awake.values()), quotas.rooms)):
-            if len(rooms) < most:
-                continue
-            idle = [room for room in rooms if room.course is not None and not room.busy]
-            if not idle:
-                raise QuotaError(f"{len(rooms)} chats are awake and busy, as many as there may be", AGAIN)
-            await min(idle, key=lambda room: room.used_at).sleep()
+        for whose, most in ((owner, quotas.own_rooms), (None, quotas.rooms)):
+            while len(rooms := self._awake_of(whose)) >= most:
+                idle = [room for room in rooms if room.course is not None and not room.busy]
+                if not idle:
+                    raise QuotaError(f"{len(rooms)} chats are awake and busy, as many as there may be", AGAIN)
+                with suppress(ConflictError):  # it has just been used
+                    await min(idle, key=lambda room: room.used_at).sleep()
+
+    def _awake_of(self, owner: str | None) -> list[Room]:
+        """All rooms that are awake, or those of one user."""
+        return [room for room in self._awake.values() if owner in (None, room.chat.owner)]
 
     async def _shut(self, room: Room) -> None:
         try:

@@ -75,6 +75,7 @@ class Living:
         """A fresh session, in the place of the one before. Raises as `Agent.open` does."""
         await self.close()
         self._held = await hold_open(self.agent.open(), self.tasks)
+        self.conversation.marked = False  # the states that it returns to are kept here
 
     async def close(self) -> None:
         held, self._held = self._held, None
@@ -102,14 +103,6 @@ class Living:
                 return
         while len(self.past) > self.most:
             await self._forget(next(iter(self.past)))
-
-    async def take(self, after: str | None, checkpoint: Checkpoint | None) -> None:
-        """The same with a checkpoint that was made of it."""
-        if checkpoint is not None:
-            await self._forget(after)
-            self.past[after] = checkpoint
-            while len(self.past) > self.most:
-                await self._forget(next(iter(self.past)))
 
     async def _forget(self, after: str | None) -> None:
         if (checkpoint := self.past.pop(after, None)) is not None and self.session is not None:

@@ -271,9 +271,10 @@ class Room:
             await course.fall_asleep()
         self.course = None
         self.telling.rest()
-        await course.living.close()
-        self._keeper.left(self)
-        await self.shared.store.let_go(self.chat.id, self.shared.replica)
+        with anyio.CancelScope(shield=True):  # whoever asked for it may have left
+            await course.living.close()
+            self._keeper.left(self)
+            await self.shared.store.let_go(self.chat.id, self.shared.replica)
 
     @asynccontextmanager
     async def _alone(self, doing: str) -> AsyncGenerator[Course]:
