@@ -277,3 +277,12 @@ async def test_a_body_ends_where_it_is_too_long():
     with pytest.raises(InvalidRequestError):
         await bounded(Request(scope, receive), most=100).body()
     assert len(sent) == 1, "the rest was never read"
+
+
+async def test_the_endpoints_describe_themselves(serve):
+    async with serve() as place, httpx2.AsyncClient() as client:
+        described = (await client.get(place.base_url.replace("/v1", "/openapi.json"))).json()
+    operations = [operation["operationId"] for path in described["paths"].values() for operation in path.values()]
+    assert len(operations) == len(set(operations)) == 21
+    assert all(name.startswith("openai_") for name in operations)
+    assert all(path.startswith("/v1/") for path in described["paths"])

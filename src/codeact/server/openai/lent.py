@@ -78,11 +78,14 @@ class Lent:
         Raises:
             QuotaError: there are as many as there may be, or the hour's processor time is used up.
         """
-        self.house.shared.admit_run(self.owner)
+        self.house.shared.check_open()
+        ledger = self.house.shared.ledger
+        ledger.check_cpu(self.owner)
+        ledger.begin(self.owner)
         try:
             yield
         finally:
-            self.house.shared.ledger.end(self.owner)
+            ledger.end(self.owner)
 
     @contextmanager
     def charged(self, session: Session) -> Generator[None]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter
+from starlette.routing import BaseRoute
 
 from codeact.server.house import House
 from codeact.server.openai.allowance import Allowance
@@ -29,7 +30,11 @@ def router(house: House, *, owner: Owner, allowance: Allowance | None = None) ->
         async with desk.serving():
             yield
 
-    routes = APIRouter(tags=["OpenAI-compatible"], lifespan=lifespan)
+    routes = APIRouter(tags=["OpenAI-compatible"], lifespan=lifespan, generate_unique_id_function=_operation)
     for part in (model_routes, chat_routes, response_routes, file_routes, container_routes):
         routes.include_router(part(desk, owner))
     return routes
+
+
+def _operation(route: BaseRoute) -> str:
+    return f"openai_{getattr(route, 'name', '')}"  # our own `list_files` is another one

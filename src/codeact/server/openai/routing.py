@@ -16,8 +16,8 @@ from codeact.server.openai.errors import InvalidRequestError, Refusal, RefusedEr
 
 MOST_BODY = 64 * 1024 * 1024  # bytes; uploads of files have a bound of their own
 
-Owner = Callable[[Request], Awaitable[str]]
-"""The name of whoever sent a request, from its bearer token; raises an `HTTPException` for strangers."""
+Owner = Callable[..., str | Awaitable[str]]
+"""A dependency: the name of whoever sent a request, by its bearer token. Raises an `HTTPException` for strangers."""
 
 _log = logging.getLogger(__name__)
 
