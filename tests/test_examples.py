@@ -60,6 +60,11 @@ EXPECTED = {
         *["tools: run variables", "live: three prices", "Out: 6", "cheap: Out: [1.5, 0.5, 1.0] | main: Out: [3, 1, 2]"],
         *["undone: Out: [3, 1, 2] | files: There are no files.", "True ZeroDivisionError kept", "figure: image/png"],
     ],
+    "19_openai_client.py": [
+        *["I multiply.\n```python\n6 * 7\n```", "\n42\n", "It is 42."],
+        *["['code_interpreter_call', 'message'] The squares are in table.csv.", "table.csv b'n,square\\n3,9\\n'"],
+        "The square of 3 is 9.",
+    ],
     "10_network.py": ["listed: b'{", "403 example.com:443 is not allowed", "record: CONNECT example.com refused"],
 }
 REAL_MODEL = {"01_first_agent.py"}

@@ -8,52 +8,52 @@ from starlette.responses import Response
 from codeact.server.openai.answering import ChatTask, chat_task, complete
 from codeact.server.openai.chat_wire import ChatRequest
 from codeact.server.openai.connection import Stream, Streamed, TellClient, Whole
-from codeact.server.openai.desk import Desk
 from codeact.server.openai.lent import model_card, model_cards
+from codeact.server.openai.office import Office
 from codeact.server.openai.routing import OpenAIRoute, Owner, told
 from codeact.types import JSON
 
 
-def model_routes(desk: Desk, owner: Owner) -> APIRouter:
+def model_routes(office: Office, owner: Owner) -> APIRouter:
     """What may be named as a model."""
     routes = APIRouter(prefix="/models", route_class=OpenAIRoute, dependencies=[Depends(owner)])
 
     @routes.get("")
     async def list_models() -> JSON:
-        return {"object": "list", "data": model_cards(desk.models)}
+        return {"object": "list", "data": model_cards(office.models)}
 
     @routes.get("/{model:path}")
     async def retrieve_model(model: str) -> JSON:
-        return model_card(desk.models, model)
+        return model_card(office.models, model)
 
     return routes
 
 
-def chat_routes(desk: Desk, owner: Owner) -> APIRouter:
+def chat_routes(office: Office, owner: Owner) -> APIRouter:
     """An agent behind the chat protocol."""
     routes = APIRouter(prefix="/chat/completions", route_class=OpenAIRoute)
 
     @routes.post("")
     async def create_chat_completion(asked: ChatRequest, who: str = Depends(owner)) -> Response:
-        task = chat_task(asked, desk.models)
-        return _streamed(task, desk, who) if asked.stream else _whole(task, desk, who)
+        task = chat_task(asked, office.models)
+        return _streamed(task, office, who) if asked.stream else _whole(task, office, who)
 
     return routes
 
 
-def _whole(task: ChatTask, desk: Desk, who: str) -> Response:
+def _whole(task: ChatTask, office: Office, who: str) -> Response:
     async def work() -> JSON:
         answer = task.answer()
-        files = await desk.uploads.fetched(who, task.prompt.files)
-        await complete(task, desk.lent(who, "chat"), files, answer)
+        files = await office.uploads.fetched(who, task.prompt.files)
+        await complete(task, office.lent(who, "chat"), files, answer)
         return answer.whole
 
     return Whole(work, told)
 
 
-def _streamed(task: ChatTask, desk: Desk, who: str) -> Response:
+def _streamed(task: ChatTask, office: Office, who: str) -> Response:
     async def work(tell: TellClient) -> None:
-        files = await desk.uploads.fetched(who, task.prompt.files)
-        await complete(task, desk.lent(who, "chat"), files, task.answer(tell))
+        files = await office.uploads.fetched(who, task.prompt.files)
+        await complete(task, office.lent(who, "chat"), files, task.answer(tell))
 
     return Streamed(work, told, Stream("chat"))

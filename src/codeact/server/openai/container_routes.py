@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from codeact.server.openai.container_wire import ContainerRequest, FileReference
-from codeact.server.openai.desk import Desk
 from codeact.server.openai.errors import InvalidRequestError
+from codeact.server.openai.office import Office
 from codeact.server.openai.pages import Paged, PagedContainers, page
 from codeact.server.openai.routing import OpenAIRoute, Owner
 from codeact.server.openai.said import file_name
@@ -16,74 +16,74 @@ from codeact.server.openai.uploading import download, needed, read_form
 from codeact.types import JSON
 
 
-def container_routes(desk: Desk, owner: Owner) -> APIRouter:
+def container_routes(office: Office, owner: Owner) -> APIRouter:
     """Containers of their owner."""
     routes = APIRouter(prefix="/containers", route_class=OpenAIRoute)
 
     @routes.post("")
     async def create_container(asked: ContainerRequest, who: str = Depends(owner)) -> JSON:
-        container = await desk.open_container(
+        container = await office.open_container(
             who,
             name=asked.name,
             idle=asked.expires_after.minutes * 60 if asked.expires_after else None,
             memory=asked.memory_limit,
             files=asked.file_ids,
         )
-        await desk.house.shared.note(who, None, "container", id=container.id)
+        await office.house.shared.note(who, None, "container", id=container.id)
         return container.card
 
     @routes.get("")
     async def list_containers(asked: PagedContainers, who: str = Depends(owner)) -> JSON:
-        found = [each for each in desk.containers.of(who) if asked.name in (None, each.name)]
+        found = [each for each in office.containers.of(who) if asked.name in (None, each.name)]
         return page([each.card for each in found], asked)
 
     @routes.get("/{container_id}")
     async def retrieve_container(container_id: str, who: str = Depends(owner)) -> JSON:
-        return desk.containers.find(who, container_id).card
+        return office.containers.find(who, container_id).card
 
     @routes.delete("/{container_id}")
     async def delete_container(container_id: str, who: str = Depends(owner)) -> JSON:
-        desk.containers.find(who, container_id).over.set()
+        office.containers.find(who, container_id).over.set()
         return {"id": container_id, "object": "container.deleted", "deleted": True}
 
-    _add_files(routes, desk, owner)
+    _add_files(routes, office, owner)
     return routes
 
 
-def _add_files(routes: APIRouter, desk: Desk, owner: Owner) -> None:
+def _add_files(routes: APIRouter, office: Office, owner: Owner) -> None:
     files = "/{container_id}/files"
 
     @routes.post(files)
     async def create_container_file(container_id: str, request: Request, who: str = Depends(owner)) -> JSON:
-        container = desk.containers.find(who, container_id)
+        container = office.containers.find(who, container_id)
         if request.headers.get("content-type", "").startswith("multipart/"):
             form = await read_form(request)
             name, data = file_name(needed(form), param="file"), form.data
         else:
             id = _reference(await request.body())
-            name, data = desk.uploads.find(who, id).name, await desk.uploads.read(who, id)
-        await desk.house.shared.note(who, None, "upload", name=name, bytes=len(data), container=container_id)
+            name, data = office.uploads.find(who, id).name, await office.uploads.read(who, id)
+        await office.house.shared.note(who, None, "upload", name=name, bytes=len(data), container=container_id)
         return container.file_card(await container.put(name, data))
 
     @routes.get(files)
     async def list_container_files(container_id: str, asked: Paged, who: str = Depends(owner)) -> JSON:
-        container = desk.containers.find(who, container_id)
+        container = office.containers.find(who, container_id)
         return page([container.file_card(file) for file in await container.files()], asked)
 
     @routes.get(f"{files}/{{file_id}}")
     async def retrieve_container_file(container_id: str, file_id: str, who: str = Depends(owner)) -> JSON:
-        container = desk.containers.find(who, container_id)
+        container = office.containers.find(who, container_id)
         return container.file_card(await container.file(file_id))
 
     @routes.get(f"{files}/{{file_id}}/content")
     async def retrieve_container_file_content(container_id: str, file_id: str, who: str = Depends(owner)) -> Response:
-        container = desk.containers.find(who, container_id)
+        container = office.containers.find(who, container_id)
         container.touch()
-        return await download(container.session, await container.file(file_id), desk.uploads.folder)
+        return await download(container.session, await container.file(file_id), office.uploads.folder)
 
     @routes.delete(f"{files}/{{file_id}}")
     async def delete_container_file(container_id: str, file_id: str, who: str = Depends(owner)) -> JSON:
-        container = desk.containers.find(who, container_id)
+        container = office.containers.find(who, container_id)
         await container.remove(await container.file(file_id))
         return {"id": file_id, "object": "container.file.deleted", "deleted": True}
 

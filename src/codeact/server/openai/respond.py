@@ -14,10 +14,10 @@ from codeact.server.nouns import Settings
 from codeact.server.openai.answering import bound, say
 from codeact.server.openai.citations import cite
 from codeact.server.openai.containers import Container
-from codeact.server.openai.desk import Desk
 from codeact.server.openai.errors import NO_RETRY, Refusal
 from codeact.server.openai.items import Items
 from codeact.server.openai.lent import Lent, choose
+from codeact.server.openai.office import Office
 from codeact.server.openai.response_wire import AutoContainer, check_supported, said_in
 from codeact.server.openai.responses import Answering
 from codeact.server.openai.routing import told
@@ -28,24 +28,24 @@ from codeact.types import Message, OutcomeStatus
 _INCOMPLETE: dict[OutcomeStatus, str] = {"token_limit": "max_output_tokens", "turn_limit": "max_messages"}
 
 
-def prompt_for(desk: Desk, answering: Answering) -> Prompt:
+def prompt_for(office: Office, answering: Answering) -> Prompt:
     """Raises `UsageError` and `NotFoundError` for a request that cannot be served."""
     asked = answering.asked
     check_supported(asked)
-    choose(desk.models, asked.model)
+    choose(office.models, asked.model)
     prompt = prompt_of(said_in(asked.input), param="input")
-    before = desk.responses.before(answering.owner, asked)
+    before = office.responses.before(answering.owner, asked)
     system = "\n\n".join(filter(None, [asked.instructions, prompt.system]))
     return replace(prompt, system=system, history=(*(before.messages if before else ()), *prompt.history))
 
 
-async def respond(desk: Desk, answering: Answering, prompt: Prompt) -> None:
+async def respond(office: Office, answering: Answering, prompt: Prompt) -> None:
     """Run the agent until its end, which is told and kept, whatever it is."""
     try:
-        with desk.lent(answering.owner, "responses").run(), answering.scope:
-            container = await _container(desk, answering)
+        with office.lent(answering.owner, "responses").run(), answering.scope:
+            container = await _container(office, answering)
             with container.used():
-                await _act(desk, answering, prompt, container)
+                await _act(office, answering, prompt, container)
     except Exception as error:  # noqa: BLE001 (the edge: what is no CodeActError is a bug, and told as a failure)
         answering.error, answering.broken = told(error), True
         if answering.items is not None and answering.items.acted:  # once more is not the same
@@ -55,14 +55,14 @@ async def respond(desk: Desk, answering: Answering, prompt: Prompt) -> None:
         if not answering.ended.is_set():
             answering.end("cancelled")
         if answering.items is None and not answering.asked.background:  # its error is all that there is of it
-            desk.responses.drop(answering)
-        desk.responses.weigh(answering)
+            office.responses.drop(answering)
+        office.responses.weigh(answering)
 
 
-async def _act(desk: Desk, answering: Answering, prompt: Prompt, container: Container) -> None:
+async def _act(office: Office, answering: Answering, prompt: Prompt, container: Container) -> None:
     items = answering.begin(container.id)
-    files = await desk.uploads.fetched(answering.owner, prompt.files)
-    lent = desk.lent(answering.owner, "responses")
+    files = await office.uploads.fetched(answering.owner, prompt.files)
+    lent = office.lent(answering.owner, "responses")
     async with _agent(lent, answering, prompt, container).open() as conversation:
         bound(conversation, answering.asked.max_output_tokens)
         async with _forgetting(conversation):
@@ -103,17 +103,17 @@ async def _conclude(answering: Answering, items: Items, container: Container) ->
         answering.end("failed")
 
 
-async def _container(desk: Desk, answering: Answering) -> Container:
+async def _container(office: Office, answering: Answering) -> Container:
     """The one that is named; else the one of the response before, if it is still there; else a new one."""
     owner, wanted = answering.owner, answering.asked.container
     if not isinstance(wanted, AutoContainer):
-        return desk.containers.find(owner, wanted)
-    before = desk.responses.before(owner, answering.asked)
-    there = desk.containers.alive.get(before.container or "") if before else None
+        return office.containers.find(owner, wanted)
+    before = office.responses.before(owner, answering.asked)
+    there = office.containers.alive.get(before.container or "") if before else None
     if there is not None and there.owner == owner and not there.busy and not there.over.is_set():
-        await desk.give(there, wanted.file_ids or ())
+        await office.give(there, wanted.file_ids or ())
         return there
-    return await desk.open_container(
+    return await office.open_container(
         owner, name="auto", memory=wanted.memory_limit, files=wanted.file_ids or (), automatic=True
     )
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse, Response
 
 from codeact.server.openai.connection import Stream, Streamed, TellClient, Whole
-from codeact.server.openai.desk import Desk
 from codeact.server.openai.errors import InvalidRequestError, RefusedError
+from codeact.server.openai.office import Office
 from codeact.server.openai.respond import prompt_for, respond
 from codeact.server.openai.response_wire import OUTPUTS, ResponseRequest
 from codeact.server.openai.responses import Answering
@@ -21,19 +21,19 @@ from codeact.types import JSON
 _CANCELLING = 30.0  # seconds that the end of a run may take, until the answer says that it still goes on
 
 
-def response_routes(desk: Desk, owner: Owner) -> APIRouter:
+def response_routes(office: Office, owner: Owner) -> APIRouter:
     """The agent as a model with a code interpreter."""
     routes = APIRouter(prefix="/responses", route_class=OpenAIRoute)
 
     @routes.post("")
     async def create_response(asked: ResponseRequest, who: str = Depends(owner)) -> Response:
         answering = Answering(owner=who, asked=asked)
-        prompt = prompt_for(desk, answering)
+        prompt = prompt_for(office, answering)
         if asked.store is not False:
-            desk.responses.keep(answering)
+            office.responses.keep(answering)
         if asked.background:
-            return _in_background(desk, answering, prompt)
-        return _streamed(desk, answering, prompt) if asked.stream else _whole(desk, answering, prompt)
+            return _in_background(office, answering, prompt)
+        return _streamed(office, answering, prompt) if asked.stream else _whole(office, answering, prompt)
 
     @routes.get("/{response_id}")
     async def retrieve_response(
@@ -43,14 +43,14 @@ def response_routes(desk: Desk, owner: Owner) -> APIRouter:
         starting_after: int = -1,
         who: str = Depends(owner),
     ) -> Response:
-        found = desk.responses.find(who, response_id)
+        found = office.responses.find(who, response_id)
         if stream:
             return _listening(found, starting_after)
         return JSONResponse(found.card(with_outputs=True if OUTPUTS in (include or ()) else None))
 
     @routes.post("/{response_id}/cancel")
     async def cancel_response(response_id: str, who: str = Depends(owner)) -> JSON:
-        found = desk.responses.find(who, response_id)
+        found = office.responses.find(who, response_id)
         found.scope.cancel()
         with anyio.move_on_after(_CANCELLING):
             await found.ended.wait()
@@ -58,43 +58,43 @@ def response_routes(desk: Desk, owner: Owner) -> APIRouter:
 
     @routes.delete("/{response_id}")
     async def delete_response(response_id: str, who: str = Depends(owner)) -> JSON:
-        desk.responses.drop(desk.responses.find(who, response_id))
+        office.responses.drop(office.responses.find(who, response_id))
         return {"id": response_id, "object": "response", "deleted": True}
 
     return routes
 
 
-def _whole(desk: Desk, answering: Answering, prompt: Prompt) -> Response:
+def _whole(office: Office, answering: Answering, prompt: Prompt) -> Response:
     async def work() -> JSON:
-        await respond(desk, answering, prompt)
+        await respond(office, answering, prompt)
         _raise_if_broken(answering)
         return answering.card()
 
     return Whole(work, told)
 
 
-def _streamed(desk: Desk, answering: Answering, prompt: Prompt) -> Response:
+def _streamed(office: Office, answering: Answering, prompt: Prompt) -> Response:
     async def work(tell: TellClient) -> None:
         answering.listener = tell
-        await respond(desk, answering, prompt)
+        await respond(office, answering, prompt)
         if answering.items is None:  # it has not begun, so nothing was told
             _raise_if_broken(answering)
 
     return Streamed(work, told, Stream("responses"))
 
 
-def _in_background(desk: Desk, answering: Answering, prompt: Prompt) -> Response:
+def _in_background(office: Office, answering: Answering, prompt: Prompt) -> Response:
     """It goes on whether anybody waits or not.
 
     Raises:
         InvalidRequestError: it is not to be kept, so nobody could ever see it.
         QuotaError: this user has too many going on.
     """
-    with desk.lent(answering.owner, "responses").run():
+    with office.lent(answering.owner, "responses").run():
         pass  # refused now, and not when nobody hears it
     if answering.asked.store is False:
         raise InvalidRequestError("a response in the background has to be stored", param="store")
-    desk.tasks.start_soon(respond, desk, answering, prompt)
+    office.tasks.start_soon(respond, office, answering, prompt)
     return _listening(answering, -1) if answering.asked.stream else JSONResponse(answering.card())
 
 

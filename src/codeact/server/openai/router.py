@@ -12,8 +12,8 @@ from codeact.server.house import House
 from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.chat_routes import chat_routes, model_routes
 from codeact.server.openai.container_routes import container_routes
-from codeact.server.openai.desk import Desk
 from codeact.server.openai.file_routes import file_routes
+from codeact.server.openai.office import Office
 from codeact.server.openai.response_routes import response_routes
 from codeact.server.openai.routing import Owner
 
@@ -23,16 +23,16 @@ def router(house: House, *, owner: Owner, allowance: Allowance | None = None) ->
 
     It brings a lifespan of its own, which `include_router` joins to the application's (`mount` does not).
     """
-    desk = Desk(house, allowance or Allowance())
+    office = Office(house, allowance or Allowance())
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncGenerator[None]:
-        async with desk.serving():
+        async with office.serving():
             yield
 
     routes = APIRouter(tags=["OpenAI-compatible"], lifespan=lifespan, generate_unique_id_function=_operation)
     for part in (model_routes, chat_routes, response_routes, file_routes, container_routes):
-        routes.include_router(part(desk, owner))
+        routes.include_router(part(office, owner))
     return routes
 
 

@@ -25,7 +25,7 @@ Part = TypeVar("Part")
 
 
 @dataclass(slots=True)
-class Desk:
+class Office:
     """Made by `router`, and serving as long as the application's lifespan."""
 
     house: House
