@@ -43,7 +43,8 @@ PACKAGES = ("anyio", "ipython", "openai", "pydantic", "rich", "typer")
 EXTRAS = {
     "local": (("xllamacpp",), "the embedded model"),
     "anthropic": (("anthropic",), "Anthropic's models"),
-    "mcp": (("mcp",), "tools of MCP servers"),
+    "mcp": (("mcp",), "tools of MCP servers, and `codeact mcp`"),
+    "acp": (("agent-client-protocol",), "`codeact acp`, the agent for editors"),
     "docker": (("docker",), "sandboxes in containers"),
     "jupyter": (("websockets",), "sandboxes in kernels of a Jupyter server"),
     "ray": (("ray",), "jobs over a Ray cluster"),

@@ -78,6 +78,7 @@ def test_what_is_no_message_is_answered_and_a_sigterm_ends_all_of_it(tmp_path: P
     with by_hand(tmp_path) as process:
         assert ask(process, "hello?")["error"] == {"code": -32700, "message": "this is no JSON-RPC message"}
         assert ask(process, '{"jsonrpc": "2.0"}')["error"]["code"] == -32700
+        assert ask(process, r'{"jsonrpc": "2.0", "id": 7, "method": "\ud800"}')["id"] == 7  # who asked has to know
         assert (
             ask(process, f'{{"id": "{"x" * 17_000_000}"}}')["error"]["message"] == "a message may have 16,777,216 bytes"
         )

@@ -193,6 +193,22 @@ async def test_workspace_files_are_resources(client: Client) -> None:
     assert template.uri_template == "workspace:///{+path}"
 
 
+async def test_names_and_texts_that_are_no_utf8_break_nothing(client: Client) -> None:
+    await run(client, r"open(b'a\xff.txt', 'w').write('x'); odd = '\ud800'")
+    listed = await client.call_tool("list_files", {})
+    assert r"a\udcff.txt" in {file["path"] for file in listed.structured_content["files"]}
+    by_name = {each.name: each for each in (await client.list_resources()).resources}
+    (content,) = (await client.read_resource(by_name[r"a\udcff.txt"].uri)).contents
+    assert isinstance(content, TextResourceContents)
+    assert content.text == "x"
+    with pytest.raises(MCPError):
+        await client.read_resource("workspace:///no%FF")
+    assert await shown(client, "print(odd); odd") == r"\ud800" + "\nOut: '\\ud800'"
+    assert r"\ud800" in text(await run(client, "raise ValueError(odd)"))
+    await client.call_tool("variables", {})
+    await run(client, "import os; os.remove(b'a\\xff.txt')")
+
+
 async def test_variables_are_listed(client: Client) -> None:
     await run(client, "table = {'a': 1, 'b': 2}")
     listed = await client.call_tool("variables", {})

@@ -98,9 +98,9 @@ def of_run(result: ExecResult, branch: str, *, limit: int, note: str) -> CallToo
         error=_failure(result, limit),
         state=result.state,
         truncated=sum(map(len, texts)) > limit or result.dropped > 0,
-        whole_output=result.overflow,
+        whole_output=result.overflow and writable(result.overflow),
         dropped=result.dropped,
-        figures=[display.name for display in result.displays if display.name],
+        figures=[writable(display.name) for display in result.displays if display.name],
         duration=round(result.duration, 3),
     )
     blocks: list[ContentBlock] = [_text(f"[{note}]\n{seen.text}" if note else seen.text)]
@@ -115,7 +115,7 @@ def of_files(files: Sequence[FileInfo], branch: str) -> CallToolResult:
     lines = [f"{readable(file.path)}  {file.size:,} bytes" for file in listed]
     report = FilesReport(
         branch=branch,
-        files=[FileReport(path=file.path, size=file.size, modified=file.modified) for file in listed],
+        files=[FileReport(path=writable(file.path), size=file.size, modified=file.modified) for file in listed],
         more=len(files) - len(listed),
     )
     return _listing(lines, report, report.more, "There are no files.")
@@ -177,6 +177,11 @@ def contents_of(uri: str, path: str, data: bytes) -> TextResourceContents | Blob
 
 def type_of(path: str, otherwise: str = "application/octet-stream") -> str:
     return mimetypes.guess_type(path)[0] or otherwise
+
+
+def writable(text: str) -> str:
+    """Text of a box that JSON can carry: a file's name may be any bytes, and those that are no UTF-8 are escaped."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def text_of(data: bytes) -> str | None:

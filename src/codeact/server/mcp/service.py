@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +15,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 
 from codeact.errors import CodeActError
 from codeact.server.mcp import exchange, results, tools
+from codeact.server.mcp.desk import Desk
 from codeact.server.mcp.desks import Desks
 from codeact.server.mcp.uris import SCHEME, path_of, uri_of
 from codeact.types import BoxInfo
@@ -68,13 +71,16 @@ class Service:
     async def _list_resources(
         self, ctx: Context, params: mcp_types.PaginatedRequestParams | None
     ) -> mcp_types.ListResourcesResult:
-        async with self._desks.of(client_of(ctx)) as (desk, _):
+        async with self._desk(ctx) as desk:
             files = await desk.session().files()
         listed = sorted(files, key=lambda file: file.path)[: results.MOST_LISTED]
         return mcp_types.ListResourcesResult(
             resources=[
                 mcp_types.Resource(
-                    uri=uri_of(file.path), name=file.path, size=file.size, mime_type=results.type_of(file.path)
+                    uri=uri_of(file.path),
+                    name=results.writable(file.path),
+                    size=file.size,
+                    mime_type=results.type_of(file.path),
                 )
                 for file in listed
             ]
@@ -91,14 +97,19 @@ class Service:
     async def _read_resource(
         self, ctx: Context, params: mcp_types.ReadResourceRequestParams
     ) -> mcp_types.ReadResourceResult:
-        uri = str(params.uri)
+        async with self._desk(ctx) as desk:
+            path = path_of(params.uri)
+            data = await exchange.get(desk.session(), path, self._desks.settings.most_file)
+        return mcp_types.ReadResourceResult(contents=[results.contents_of(params.uri, path, data)])
+
+    @asynccontextmanager
+    async def _desk(self, ctx: Context) -> AsyncGenerator[Desk]:
+        """The client's desk, for a request whose failures are answered as errors of the protocol."""
         try:
-            path = path_of(uri)
             async with self._desks.of(client_of(ctx)) as (desk, _):
-                data = await exchange.get(desk.session(), path, self._desks.settings.most_file)
+                yield desk
         except CodeActError as error:
-            raise MCPError(mcp_types.INVALID_PARAMS, str(error)) from error
-        return mcp_types.ReadResourceResult(contents=[results.contents_of(uri, path, data)])
+            raise MCPError(mcp_types.INVALID_PARAMS, results.writable(str(error))) from error
 
     async def _discover(self, ctx: Context, params: mcp_types.RequestParams) -> mcp_types.DiscoverResult:
         """Over HTTP only versions with sessions are offered; a client that knows both then takes one of them."""

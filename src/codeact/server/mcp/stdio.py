@@ -18,6 +18,7 @@ import mcp_types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from codeact.server.stdio import claimed, pollable
 
@@ -52,12 +53,12 @@ async def _read(
     with incoming, answers:
         async for line in _lines(source, most):
             if isinstance(line, TooLong):
-                await answers.send(_complaint(f"a message may have {most:,} bytes", line.asked))
+                await answers.send(_complaint(f"a message may have {most:,} bytes", _asked(line.head)))
                 continue
             try:
                 message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
             except ValidationError:
-                await answers.send(_complaint("this is no JSON-RPC message", None))
+                await answers.send(_complaint("this is no JSON-RPC message", _asked(line)))
             else:
                 await incoming.send(SessionMessage(message))
 
@@ -73,11 +74,11 @@ class TooLong:
 
     head: bytes
 
-    @property
-    def asked(self) -> mcp_types.RequestId | None:
-        """The id of the request that it was, if that stands before its parameters: who sent it waits for an answer."""
-        found = _ID.search(self.head.partition(b'"params"')[0])
-        return json.loads(found[1]) if found else None
+
+def _asked(line: bytes) -> mcp_types.RequestId | None:
+    """The id of the request that a line was, if it stands before the parameters: who sent it waits for an answer."""
+    found = _ID.search(line[:_HEAD].partition(b'"params"')[0])
+    return json.loads(found[1]) if found else None
 
 
 async def _lines(source: int, most: int) -> AsyncGenerator[bytes | TooLong]:
@@ -104,10 +105,18 @@ def _long(buffer: bytearray, most: int) -> TooLong | None:
     return TooLong(bytes(buffer[:_HEAD])) if len(buffer) > most else None
 
 
+def _line(message: mcp_types.JSONRPCMessage) -> bytes:
+    try:
+        return message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+    except PydanticSerializationError:  # one answer is lost, and not the connection
+        problem = mcp_types.ErrorData(code=mcp_types.INTERNAL_ERROR, message="the answer cannot be written as JSON")
+        return _line(mcp_types.JSONRPCError(jsonrpc="2.0", id=getattr(message, "id", None), error=problem))
+
+
 async def _write(target: int, outgoing: MemoryObjectReceiveStream[SessionMessage], serving: anyio.CancelScope) -> None:
     waits = pollable(target)
     async for message in outgoing:
-        left = memoryview(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+        left = memoryview(_line(message.message))
         try:
             while left:
                 if waits:

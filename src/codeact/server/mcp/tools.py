@@ -112,7 +112,7 @@ def _tool(
 # --- what they say --------------------------------------------------------------------------------
 
 _INSTRUCTIONS = (
-    "A Python interpreter of your own, isolated from the host. Variables, imports and files stay from call to call, so "
+    "A Python interpreter of your own, {isolated}. Variables, imports and files stay from call to call, so "
     "work in small steps with `run` and look at the output before you go on. {installed} {network}"
 )
 _RUN = (
@@ -150,7 +150,9 @@ def _facts(info: BoxInfo, settings: McpSettings) -> dict[str, Any]:
         "packages": "The network is closed but for pip's package index.",
         "open": "The network is open.",
     }
+    open_to_all = "not isolated from this machine: its code can do whatever the user can who runs it"
     return {
+        "isolated": open_to_all if info.isolation == "process" else "isolated from the machine that it runs on",
         "installed": f"Python {info.python} with {_packages(info)}.",
         "network": network.get(info.network, f"The network reaches these hosts only: {info.network}."),
         "time_limit": settings.time_limit,
