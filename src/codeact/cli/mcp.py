@@ -25,8 +25,7 @@ from codeact.sandbox.base import Sandbox
 from codeact.sandbox.network import network_policy
 from codeact.server import mcp as service
 from codeact.server.http.credentials import LEAST, new_token
-
-PATH = "/mcp"
+from codeact.server.mcp.settings import PATH
 
 
 @spread(McpOptions)

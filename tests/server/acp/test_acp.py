@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
 import psutil
 import pytest
 from acp import PROTOCOL_VERSION, RequestError, resource_link_block, spawn_agent_process, text_block
@@ -28,7 +29,12 @@ from acp.schema import (
     ToolCallStart,
 )
 
+from codeact import Agent
+from codeact.agent import Approve
+from codeact.models.scripted import ScriptedModel
+from codeact.server.acp.editor import Editor
 from codeact.server.stdio import pollable
+from codeact.tools import ToolSet
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +61,7 @@ class Person:
 
     async def session_update(self, session_id: str, update: Any, **_: Any) -> None:
         self.updates.append(update)
-        if "going" in shown(update):
+        if isinstance(update, ToolCallProgress) and "\ngoing\n" in shown(update):  # its output; the code says more
             self.running.set()
 
     async def request_permission(self, session_id: str, tool_call: Any, options: Any, **_: Any) -> Any:
@@ -158,7 +164,7 @@ async def a_cancelled_prompt_stops_and_the_session_goes_on(
 
 
 async def what_is_wrong_is_said(connection: ClientSideConnection, session: str) -> None:
-    with pytest.raises(RequestError, match="Invalid params"):
+    with pytest.raises(RequestError, match="there is no session 'no-such'"):
         await connection.prompt(session_id="no-such", prompt=[text_block("x")])
     for prompt in ([], [text_block(" ")], [text_block("x" * 200_000)]):
         with pytest.raises(RequestError, match="the task"):
@@ -180,6 +186,28 @@ async def test_permission_is_asked_for(tmp_path: Path) -> None:
     ended = [update for update in person.of(ToolCallProgress) if update.status in ("completed", "failed")]
     assert [update.status for update in ended] == ["completed", "failed", "completed", "completed"]
     assert "refused by the user" in shown(ended[1])
+
+
+async def test_an_earlier_session_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codeact.server.acp.editor._MOST_SESSIONS", 2)
+    person = Person()
+
+    @asynccontextmanager
+    async def opened(*, approve: Approve, more: Sequence[ToolSet]) -> AsyncIterator[Agent]:
+        yield Agent(ScriptedModel(["Hello.", "Again."]), actions="json", tools=more, approve=approve)
+
+    async with anyio.create_task_group() as group:
+        editor = Editor(opened, group)
+        editor.on_connect(person)
+        first, second = [(await editor.new_session(cwd=str(tmp_path))).session_id for _ in range(2)]
+        await editor.prompt(session_id=first, prompt=[text_block("Hi.")])  # so the second is the older one
+        third = (await editor.new_session(cwd=str(tmp_path))).session_id
+        with pytest.raises(RequestError, match="any more"):
+            await editor.prompt(session_id=second, prompt=[text_block("Hi.")])
+        for session in (first, third):
+            assert (await editor.prompt(session_id=session, prompt=[text_block("Hi.")])).stop_reason == "end_turn"
+        group.cancel_scope.cancel()
+    assert [shown(message) for message in person.of(AgentMessageChunk)] == ["Hello.", "Again.", "Hello."]
 
 
 def test_without_an_editor_there_is_nothing_to_wait_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from codeact.server.acp.updates import Subject, Update, Updates
 from codeact.tools import ToolSet, mcp_tools
 from codeact.types import Outcome, ToolCall
 
-_MOST_SESSIONS = 16
+_MOST_SESSIONS = 16  # with an interpreter; an earlier one gives way to the next
 _OPTIONS = [
     PermissionOption(option_id="once", name="Allow", kind="allow_once"),
     PermissionOption(option_id="always", name="Allow in this session", kind="allow_always"),
@@ -64,6 +65,8 @@ class Talk:
     fresh: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope | None = None  # of the prompt going on
     always: bool = False  # the person has allowed all actions of this session
+    over: anyio.Event = field(default_factory=anyio.Event)
+    used: float = field(default_factory=time.monotonic)
 
     def hear(self, event: Event) -> None:
         self.waiting += self.updates.of(event)
@@ -120,8 +123,7 @@ class Editor:
     async def new_session(
         self, cwd: str, mcp_servers: Sequence[McpServerStdio | HttpMcpServer] | None = None, **_: Any
     ) -> NewSessionResponse:
-        if len(self._talks) >= _MOST_SESSIONS:
-            raise _refused(UsageError(f"{_MOST_SESSIONS} sessions are open, which is the most"))
+        self._make_room()
         if self._client is None:
             raise RuntimeError("a session was asked for before there was a connection")
         talk = Talk(uuid4().hex, Path(cwd), self._client, self.every_action)
@@ -143,7 +145,7 @@ class Editor:
         except CodeActError as error:
             raise _refused(error) from error
         finally:
-            talk.scope = None
+            talk.scope, talk.used = None, time.monotonic()
         await talk.tell()
         return PromptResponse(stop_reason=_reason(outcome))
 
@@ -152,21 +154,37 @@ class Editor:
         if talk.scope is not None:
             talk.scope.cancel()
 
+    def _make_room(self) -> None:
+        """End the session that was used least lately: an editor does not say when it has closed one."""
+        idle = [talk for talk, _ in self._talks.values() if talk.scope is None]
+        if len(self._talks) >= _MOST_SESSIONS and idle:
+            oldest = min(idle, key=lambda talk: talk.used)
+            del self._talks[oldest.id]
+            oldest.over.set()
+
     def _talk(self, session: str) -> tuple[Talk, Conversation]:
         try:
             return self._talks[session]
         except KeyError:
-            raise RequestError.invalid_params({"details": f"there is no session {session[:100]!r}"}) from None
+            words = f"there is no session {session[:100]!r} (any more); begin a new one"
+            raise RequestError(-32602, words) from None
 
     async def _hold(
         self, talk: Talk, servers: Sequence[McpServerStdio | HttpMcpServer], *, task_status: TaskStatus[None]
     ) -> None:
-        async with AsyncExitStack() as stack:
-            more = [await stack.enter_async_context(_tools_of(server)) for server in servers]
-            agent = await stack.enter_async_context(self.open_agent(approve=talk.approve, more=more))
-            self._talks[talk.id] = talk, await stack.enter_async_context(agent.open())
-            task_status.started()
-            await anyio.sleep_forever()
+        begun = False
+        try:
+            async with AsyncExitStack() as stack:
+                more = [await stack.enter_async_context(_tools_of(server)) for server in servers]
+                agent = await stack.enter_async_context(self.open_agent(approve=talk.approve, more=more))
+                self._talks[talk.id] = talk, await stack.enter_async_context(agent.open())
+                task_status.started()
+                begun = True
+                await talk.over.wait()
+        except CodeActError:
+            if not begun:
+                raise
+            # What goes wrong at the end of a session is nobody's any more, and the other sessions go on.
 
 
 @asynccontextmanager

@@ -23,8 +23,8 @@ from codeact.server.http.credentials import digest
 from codeact.server.http.origin import host_allowed, same_origin
 from codeact.server.mcp.desks import Desks
 from codeact.server.mcp.service import SESSION, Service
+from codeact.server.mcp.settings import PATH
 
-PATH = "/mcp"
 HEALTH = "/healthz"
 _SESSIONS = 8  # of the protocol for each desk: most that are left behind never had one
 _CONNECTIONS = 256
@@ -77,16 +77,12 @@ class Door:
         return scheme.lower() == "bearer" and hmac.compare_digest(digest(token.strip()), digest(self.entry.token))
 
     async def _inner(self, scope: Scope, receive: Receive, send: Send) -> None:
-        statuses = list[int]()
-
-        async def noting(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                statuses.append(message["status"])
+        async def ending(message: Message) -> None:
+            if message.get("status") == 200:  # the client's session has ended: its interpreter has, once it is told so
+                await self.desks.end(Headers(scope=scope).get(SESSION, ""))
             await send(message)
 
-        await self.app(scope, receive, noting)
-        if scope["method"] == "DELETE" and statuses == [200]:  # the client has ended its session
-            await self.desks.end(Headers(scope=scope).get(SESSION, ""))
+        await self.app(scope, receive, ending if scope["method"] == "DELETE" else send)
 
 
 def _refused(status: int, words: str, headers: dict[str, str] | None = None) -> Response:

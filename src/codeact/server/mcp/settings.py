@@ -9,6 +9,7 @@ from pathlib import Path
 from codeact.sandbox.base import Limits, NetworkPolicy
 
 MiB = 1024 * 1024
+PATH = "/mcp"  # of the one address there is over HTTP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
