@@ -22,6 +22,7 @@ HEAVY = {
     "sklearn",
     "xllamacpp",
     "IPython",
+    "psycopg",
     "pydantic",
     "torch",
     "transformers",
@@ -55,6 +56,10 @@ def test_the_agent_loads_no_provider_and_no_data_library() -> None:
 
 def test_help_on_training_loads_no_library_for_it() -> None:
     assert not loaded_by("import codeact.cli.train") & {"torch", "transformers", "peft", "numpy", "matplotlib"}
+
+
+def test_naming_a_store_loads_no_database() -> None:
+    assert not loaded_by("import codeact.server.store") & {"psycopg", "pydantic", "sqlite3"}
 
 
 def test_the_box_imports_nothing_of_ours() -> None:

@@ -386,14 +386,19 @@ async def test_one_failure_does_not_touch_what_is_written_beside_it(store: Store
     assert failed == [gone.id] * 10
 
 
-async def test_a_write_in_a_cancelled_scope_is_made_whole(store: Store) -> None:
+async def test_writes_in_a_cancelled_scope_are_made_whole(store: Store) -> None:
     chat = a_chat()
     await store.add_chat(chat)
+    run = a_run(chat)
+    ended = replace(run, status="cancelled", trajectory=a_trajectory(run))
     with anyio.CancelScope() as scope:
         scope.cancel()
+        await store.add_run(run)
+        await store.change_run(ended)
         await store.tell(chat.id, None, events("a", "b"))
         await anyio.lowlevel.checkpoint()  # here it is noticed
         raise AssertionError("not cancelled")
+    assert await store.runs(chat.id) == [ended]
     assert numbers(await store.told(chat.id)) == [1, 2]
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import anyio
+import psycopg
 import pytest
-
-pytest.importorskip("psycopg", reason="needs the package psycopg")  # ours is imported below
 
 from codeact.errors import StoreError, UsageError
 from codeact.server.store import open_store
@@ -117,11 +116,10 @@ async def test_a_read_only_database_says_so(postgres_address: str) -> None:
         assert await store.chats("ada") == [chat]
 
 
-async def test_a_locked_table_is_not_waited_for_forever(postgres: PostgresServer, postgres_address: str) -> None:
-    async with open_store(postgres_address) as locking, open_postgres(postgres_address, patience=SHORT) as store:
-        pool = locking._database._pool
-        async with pool.connection() as connection, connection.transaction():
-            await connection.execute("LOCK TABLE chats")
+async def test_a_locked_table_is_not_waited_for_forever(postgres_address: str) -> None:
+    async with open_postgres(postgres_address, patience=SHORT) as store:
+        async with await psycopg.AsyncConnection.connect(postgres_address) as somebody:
+            await somebody.execute("LOCK TABLE codeact.chats")
             with refused(saying="is locked by another program"):
                 await store.add_chat(a_chat())
         await store.add_chat(a_chat())

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from anyio import to_thread
+from anyio import fail_after, to_thread
 
 from codeact.errors import ConflictError, NotFoundError
 from codeact.server.nouns import Chat, Deed, Run, SavedSession, Share, Told
 from codeact.server.store import columns
-from codeact.server.store.columns import CHAT, DEED, RUN, SAVED, SHARE, TOLD, micros
+from codeact.server.store.columns import CHAT, DEED, RUN, SAVED, SHARE, TOLD, RunRow, micros
 from codeact.server.store.schema import MARK
 from codeact.server.store.work import Database, Row, Rows, Statement, Steps, ask, once
 from codeact.types import JSON
@@ -68,7 +68,7 @@ class SqlStore:
     # --- runs -------------------------------------------------------------------------------------
 
     async def add_run(self, run: Run) -> None:
-        parts = await to_thread.run_sync(columns.run_row, run)
+        parts = await _apart(run)
 
         def work() -> Steps[None]:
             sql = "UPDATE chats SET begun = begun + 1 WHERE id = ? RETURNING begun"
@@ -83,7 +83,7 @@ class SqlStore:
         await self._database.write(work)
 
     async def change_run(self, run: Run) -> None:
-        parts = await to_thread.run_sync(columns.run_row, run)
+        parts = await _apart(run)
         *_, status, _, trajectory = parts.row
 
         def work() -> Steps[None]:
@@ -237,6 +237,12 @@ class SqlStore:
 
     async def _ask(self, sql: str, *values: Any) -> Rows:
         return await self._database.read(ask(sql, *values))
+
+
+async def _apart(run: Run) -> RunRow:
+    """On a thread, because a trajectory may be large; shielded, because all of a write is."""
+    with fail_after(None, shield=True):
+        return await to_thread.run_sync(columns.run_row, run)
 
 
 def _keep_messages(chat: str, messages: Mapping[str, str]) -> Steps[None]:
