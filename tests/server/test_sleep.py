@@ -198,6 +198,8 @@ async def test_a_room_whose_lease_was_lost_gives_up(warm_sandbox: LocalSandbox) 
                 await anyio.sleep(0.02)
         assert room.course is None
         assert await house.store.holder(room.chat.id) == "two"
+        assert (await house.store.runs(room.chat.id))[0].status == "running", "the other has to say how it ended"
+        assert (await events(house, room.chat))[-1].event["kind"] == "output_chunk"
 
 
 async def test_the_least_used_room_makes_place_for_another(warm_sandbox: LocalSandbox) -> None:

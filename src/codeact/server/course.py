@@ -183,6 +183,9 @@ class Course:
             self.behind = None
 
     async def _try_to_settle(self) -> None:
+        if self.oversight.telling.muted:  # so is the chat
+            self.behind = None
+            return
         try:
             await self.settle()
             await self.save(self.chat)

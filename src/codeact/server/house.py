@@ -207,6 +207,7 @@ class House:
     async def _enter(self, room: Room) -> None:
         chat = room.chat
         await self._take(chat.id)
+        room.telling.muted = False
         course = Course(self.shared, room.oversight, living_of(self.shared, room.oversight))
         room.oversight.held = time.monotonic()
         try:
@@ -219,7 +220,7 @@ class House:
             raise
         room.course, room.used_at, room.woken = course, time.monotonic(), None
         self._counted = replace(self._counted, woken=self._counted.woken + 1)
-        if chat.head is not None:
+        if chat.head is not None or found.state != "kept":
             room.woken = found.state
             course.tell_woken(found)
 
@@ -290,6 +291,7 @@ class House:
         try:
             await room.oversight.hold()
         except ConflictError:  # this process was away for too long
+            room.telling.muted = True
             await room.stop()
             await room.close(save=False)
         except NotFoundError:  # another process has deleted the chat

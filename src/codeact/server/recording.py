@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import anyio
 
 from codeact.errors import CodeActError
 from codeact.events import ActionStarted, ApprovalAsked, Event, OutputChunk
@@ -50,6 +52,7 @@ class Recording:
     run: Run
     store: Store
     _behind: bool = False
+    _writing: anyio.Lock = field(default_factory=anyio.Lock)
 
     def begin(self, trajectory: Trajectory) -> None:
         self._change(trajectory)
@@ -83,13 +86,14 @@ class Recording:
 
     async def kept(self) -> None:
         """Write what is not in the store yet. Raises `StoreError`."""
-        if self._behind:
-            self._behind = False
-            try:
-                await self.store.change_run(self.run)
-            except BaseException:
-                self._behind = True
-                raise
+        async with self._writing:
+            if self._behind:
+                self._behind = False
+                try:
+                    await self.store.change_run(self.run)
+                except BaseException:
+                    self._behind = True
+                    raise
 
     def _change(self, trajectory: Trajectory) -> None:
         self.run = replace(self.run, trajectory=trajectory)

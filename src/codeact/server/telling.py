@@ -52,6 +52,7 @@ class Telling:
     store: Store
     tasks: TaskGroup
     listeners: int = 0
+    muted: bool = False  # the log is another process's now
     ended: bool = False  # the chat has been deleted: listeners leave
     problem: str = ""  # why the newest events could not be written so far
     _waiting: deque[_Waiting] = field(default_factory=deque[_Waiting])
@@ -65,7 +66,7 @@ class Telling:
 
     def tell(self, run: str | None, event: dict[str, JSON], media: Sequence[Medium] = ()) -> None:
         """Take an event into the log, soon; does not wait."""
-        if self._joined(run, event):
+        if self.muted or self._joined(run, event):
             return
         self._said += 1
         self._waiting.append(_Waiting(run, event, media, self._said))
