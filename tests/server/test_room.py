@@ -15,8 +15,9 @@ from codeact.sandbox.base import Limits, MiB
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.nouns import Settings
 from codeact.trajectory.history import messages_of
+from codeact.types import ExecResult
 
-from .keeping import ANNE, a_room, code, events, keeping, until, value_of
+from .keeping import ANNE, PATIENCE, a_room, code, events, keeping, until, value_of
 
 pytestmark = pytest.mark.anyio
 
@@ -161,9 +162,9 @@ async def test_without_a_checkpoint_the_code_runs_again_but_no_tool(warm_sandbox
 
 
 async def test_large_files_leave_room_for_the_newest_states(warm_sandbox: LocalSandbox) -> None:
-    writing = [code(f"x = {n}; _ = open('large', 'wb').write(bytes([{n}]) * 7_000_000)") for n in range(4)]
+    writing = [code(f"x = {n}; _ = open('large', 'wb').write(bytes([{n}]) * 1_500_000)") for n in range(4)]
     replies = [text for each in writing for text in (each, "Written.")]
-    limits = Limits(workspace=8 * MiB)  # copies of files have room for two such workspaces
+    limits = Limits(workspace=2 * MiB)  # copies of files have room for two such workspaces
     async with keeping(warm_sandbox, *replies, limits=limits) as house:
         room = await a_room(house)
         for _ in writing:
@@ -208,6 +209,40 @@ async def test_files_variables_cells_and_reset(warm_sandbox: LocalSandbox) -> No
         assert await room.variables() == []
         deeds = [deed.what for deed in await house.store.deeds(owner=ANNE)]
         assert deeds == ["reset", "remove", "cell", "upload"]
+
+
+async def test_stop_interrupts_a_cell_too(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox) as house:
+        room = await a_room(house)
+        results = list[ExecResult]()
+
+        async def run() -> None:
+            results.append(await room.run_code("x = 1\nprint('on', flush=True)\nimport time; time.sleep(600)"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run)
+            await until(room, "output_chunk")
+            await room.stop()
+        (result,) = results
+        assert result.error is not None
+        assert (result.error.kind, result.state) == ("interrupted", "kept")
+        assert await value_of(room, "x") == "1"
+
+
+async def test_deleting_a_chat_ends_its_run_and_its_listeners(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, code("print('on', flush=True)\nimport time; time.sleep(600)")) as house:
+        room = await a_room(house)
+        await room.send("Sleep")
+        kinds = list[str]()
+        async with room.listen() as told:
+            with anyio.fail_after(PATIENCE):
+                async for one in told:
+                    kinds.append(one.event["kind"])
+                    if kinds[-1] == "output_chunk":
+                        await house.delete_chat(room.chat.id, owner=ANNE)
+        assert kinds[-1] in ("output_chunk", "action_finished", "observed", "finished", "run_ended")
+        assert (house.counts().awake, house.counts().listeners) == (0, 0)
+        assert await house.store.told(room.chat.id) == []
 
 
 async def test_a_figure_is_told_by_reference(warm_sandbox: LocalSandbox) -> None:

@@ -171,6 +171,18 @@ async def test_settings_that_need_another_session_take_the_variables_along(warm_
         assert await house.store.chat(room.chat.id, owner=ANNE) == room.chat
 
 
+async def test_settings_that_are_not_offered_any_more_give_way(warm_sandbox: LocalSandbox) -> None:
+    async with open_store("sqlite::memory:") as store:
+        async with keeping(warm_sandbox, code("x = 1"), "One.", store=store, networks=("none", "open")) as house:
+            room = await a_room(house, Settings(network="open", turns=3))
+            await room.send("One")
+            await room.wait()
+        async with keeping(warm_sandbox, store=store) as house:
+            room = await again(house, room.chat)
+            assert room.chat.settings == Settings(turns=3)
+            assert await value_of(room, "x") == "1"
+
+
 async def test_a_chat_is_awake_in_one_house_at_most(warm_sandbox: LocalSandbox) -> None:
     async with open_store("sqlite::memory:") as store, keeping(warm_sandbox, store=store, replica="one") as house:
         room = await a_room(house)
