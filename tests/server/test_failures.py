@@ -80,6 +80,7 @@ async def test_a_model_that_cannot_be_opened_is_tried_again(warm_sandbox: LocalS
         if len(tries) == 1:
             raise WeightsError("the weights are missing")
         yield ScriptedModel(["Hello."])
+        tries.append(2)  # it was closed in peace, and not cancelled
 
     async with keeping(warm_sandbox, models={"late": opening}) as house:
         room = await a_room(house)
@@ -88,6 +89,7 @@ async def test_a_model_that_cannot_be_opened_is_tried_again(warm_sandbox: LocalS
             ended = await room.wait()
             assert ended is not None
             assert ended.status == status
+    assert tries == [1, 1, 2]
 
 
 async def test_a_session_that_dies_is_opened_again_with_what_can_be_had(warm_sandbox: LocalSandbox) -> None:

@@ -77,6 +77,7 @@ class House:
             finally:
                 with anyio.move_on_after(settings.closing, shield=True):
                     await house.drain(seconds=0)
+                    await house.shared.close_models()
 
     @property
     def store(self) -> Store:

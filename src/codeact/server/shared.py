@@ -114,6 +114,11 @@ class Shared:
             self._models[name] = OpenedOnce(name, self.settings.models[name], self.tasks)
         return SharedModel(self._models[name], self.settings.reply_time, settings.temperature)
 
+    async def close_models(self) -> None:
+        """At the end, when nobody asks any more."""
+        for opened in self._models.values():
+            await opened.close()
+
     def budget(self, settings: Settings) -> Budget:
         return Budget(
             turns=settings.turns or self.settings.turns,

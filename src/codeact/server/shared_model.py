@@ -36,6 +36,11 @@ class OpenedOnce:
                     raise ModelError(f"{self.name} cannot be opened: {error}") from error
             return self._held.value
 
+    async def close(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            await held.close()
+
 
 @dataclass(frozen=True, slots=True)
 class SharedModel:
