@@ -65,6 +65,10 @@ EXPECTED = {
         *["['code_interpreter_call', 'message'] The squares are in table.csv.", "table.csv b'n,square\\n3,9\\n'"],
         "The square of 3 is 9.",
     ],
+    "20_service.py": [
+        *["answer: Together they cost 12.", "variables: ['prices = [3, 4, 5]']", "instead: Only two: they cost 7."],
+        *["('And the first two?', None)", "an event: turn_started"],
+    ],
     "10_network.py": ["listed: b'{", "403 example.com:443 is not allowed", "record: CONNECT example.com refused"],
 }
 REAL_MODEL = {"01_first_agent.py"}

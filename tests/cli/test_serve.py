@@ -6,15 +6,20 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx2
 import pytest
 
+from codeact.cli.serve import user
+from codeact.cli.serving import QUOTAS, named_tools
+from codeact.errors import UsageError
 from codeact.server.client import connect
+from codeact.server.http.serving import Binding
 from codeact.server.nouns import Told
 
 from .command import Codeact
@@ -52,14 +57,15 @@ def test_a_login_link_a_token_and_an_orderly_end(codeact: Codeact) -> None:
         assert process.wait(timeout=60) == 0
 
 
-def test_it_comes_back_after_a_kill_with_every_event_and_the_run_marked(codeact: Codeact) -> None:
+@pytest.mark.anyio
+async def test_it_comes_back_after_a_kill_with_every_event_and_the_run_marked(codeact: Codeact) -> None:
     arguments = ("-m", codeact.script(SLOW), "--token", "t" * 30, "--database", "sqlite:chats.db")
     with serving(codeact, *arguments) as (process, told):
-        chat, seen = anyio.run(begin, told["url"])
+        chat, seen = await begin(told["url"])
         os.kill(process.pid, signal.SIGKILL)
         process.wait(timeout=60)
     with serving(codeact, *arguments) as (_, told):
-        after = anyio.run(come_back, told["url"], chat, seen[-1].number)
+        after = await come_back(told["url"], chat, seen[-1].number)
     assert [each.number for each in seen + after] == list(range(1, len(seen) + len(after) + 1))
     assert after[-1].event["kind"] == "run_ended"
     assert after[-1].event["status"] == "interrupted"
@@ -94,22 +100,40 @@ async def come_back(url: str, chat: str, after: int) -> list[Told]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--host", "0.0.0.0"], "--tls-cert and --tls-key"),
-        (["--tls-cert", "cert.pem"], "belong together"),
-        (["--host", "no.such.host.invalid"], "no address of this machine"),
-        (["--token", "short"], "24 or more"),
-        (["--user", "a b"], "no name of a user"),
-        (["--quota", "rooms"], "NAME=VALUE"),
-        (["--tools", "nothing_there"], "cannot import"),
-        (["--database", "mysql://x"], "there is no store"),
-    ],
+    ("arguments", "said"), [(["--host", "0.0.0.0"], "--tls-cert and --tls-key"), (["--token", "short"], "24 or more")]
 )
-def test_what_is_not_safe_or_not_there_is_refused(codeact: Codeact, arguments: list[str], said: str) -> None:
+def test_what_is_not_safe_is_refused(codeact: Codeact, arguments: list[str], said: str) -> None:
     done = codeact("serve", "--port", "0", "-m", codeact.script("x"), *arguments)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        (lambda: Binding(host="0.0.0.0").check(), "--insecure-public"),
+        (lambda: Binding(host="::").check(), "--insecure-public"),
+        (lambda: Binding(certificate=Path("cert.pem")).check(), "belong together"),
+        (lambda: user("a b"), "no name of a user"),
+        (lambda: QUOTAS.parse(["rooms"]), "NAME=VALUE"),
+        (lambda: QUOTAS.parse(["upload=much"]), "not a size"),
+        (lambda: named_tools(["nothing_there"]), "cannot import"),
+        (lambda: named_tools(["json:dumps"]), "has no tools"),
+    ],
+)
+def test_what_is_not_there_is_refused(check: Callable[[], object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check()
+
+
+def test_what_may_be_bound() -> None:
+    for binding in (
+        Binding(),
+        Binding(host="localhost"),
+        Binding(host="::1"),
+        Binding(host="0.0.0.0", tls_elsewhere=True),
+    ):
+        binding.check()
 
 
 def test_a_lasting_token_is_made_and_taken_back(codeact: Codeact) -> None:

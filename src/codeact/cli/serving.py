@@ -59,7 +59,8 @@ async def serve(options: ServeOptions) -> int:
 
 async def _answer(options: ServeOptions, house: House, binding: Binding, listening: socket.socket) -> int:
     token, where = options.token or new_token(), address(binding, listening)
-    application = app(house, settings=_http_settings(options, binding, listening), tokens={digest(token): options.user})
+    settings = _http_settings(options, binding, listening, house.settings.quotas.upload)
+    application = app(house, settings=settings, tokens={digest(token): options.user})
     service: Service = application.state.service
     add_protocols(application, house)
     page = options.page and add_page(application, house)
@@ -72,11 +73,12 @@ async def _answer(options: ServeOptions, house: House, binding: Binding, listeni
     return exits.INTERRUPTED if serving.signals[:1] == [signal.SIGINT] else exits.ANSWERED
 
 
-def _http_settings(options: ServeOptions, binding: Binding, listening: socket.socket) -> HttpSettings:
+def _http_settings(options: ServeOptions, binding: Binding, listening: socket.socket, file: int) -> HttpSettings:
     return HttpSettings(
         hosts=frozenset(name.lower() for name in options.allow_host),
         cookie="__Host-codeact" if binding.tls else f"codeact-{listening.getsockname()[1]}",
         secure=binding.tls,
+        upload=file * 3 // 2,  # base64 makes a file of a message longer by a third
         public=(SHARED_PAGE,) if options.page else (),
     )
 

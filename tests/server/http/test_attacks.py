@@ -335,6 +335,16 @@ async def test_who_asks_too_often_waits_and_others_do_not(house: House) -> None:
         assert (await bob.get("/me")).status_code == 200
 
 
+async def test_a_stranger_can_neither_fill_the_audit_log_nor_keep_the_service_busy(house: House) -> None:
+    users = Users(app(house, settings=HttpSettings(rate=0.001, burst=40)))
+    async with users.http(origin=URL) as stranger:
+        answers = [(await stranger.post("/login", data={"token": "cat_wrong"})).status_code for _ in range(45)]
+        assert answers == [403] * 20 + [429] * 25
+        assert (await stranger.get("/shared/none")).status_code == 429
+        assert (await stranger.get("/healthz")).status_code == 200
+    assert len(await house.store.deeds(owner="")) == 20
+
+
 async def test_nobody_gives_himself_more_than_is_offered(users: Users) -> None:
     async with users.by("ann") as ann:
         for settings in (

@@ -12,6 +12,7 @@ from codeact.server.http.headers import attachment, complete, kind_shown
 from codeact.server.http.metrics import Requests, family
 from codeact.server.http.paths import workspace_path
 from codeact.server.http.rate import Rate
+from codeact.server.http.redaction import redacted
 from codeact.server.http.sse import frame
 from codeact.server.nouns import Told
 
@@ -95,6 +96,22 @@ def test_the_log_shows_no_token_and_stays_on_its_line() -> None:
     assert shown("/shared/SECRET/media/12") == "/shared/*/media/12"
     assert shown("/sessions/1/shares/SECRET") == "/sessions/1/shares/*"
     assert shown("/a\r\nGET /b 200") == "/a??GET?/b?200"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("token cat_abcdefgh12345 was", "token cat_*** was"),
+        ("authorization: Bearer abc.def-ghi/jkl=", "authorization: Bearer ***"),
+        ("openai sk-proj-0123456789abc failed", "openai sk-*** failed"),
+        ("cannot reach postgresql://ann:hunter2@db:5432/x", "cannot reach postgresql://ann:***@db:5432/x"),
+        ("api_key='12345678', more", "api_key='***', more"),
+        ("GET /login?code=abcdefgh HTTP", "GET /login?code=*** HTTP"),
+        ("nothing secret: ten tokens", "nothing secret: ten tokens"),
+    ],
+)
+def test_secrets_are_taken_out_of_what_is_logged(text: str, left: str) -> None:
+    assert redacted(text) == left
 
 
 def test_metrics_have_few_labels_whatever_is_asked() -> None:

@@ -33,7 +33,7 @@ class Access:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        id, began, status = secrets.token_hex(8), time.monotonic(), 0
+        id, began, status, path = secrets.token_hex(8), time.monotonic(), 0, shown(scope["path"])  # mounts cut it short
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -48,27 +48,20 @@ class Access:
         try:
             await self.app(scope, receive, watched)
         except Exception:  # whatever it is, nothing of it may get out; the log has it under the same id
-            failures.exception("request %s: %s %s", id, scope.get("method", "WS"), shown(scope["path"]))
+            failures.exception("request %s: %s %s", id, scope.get("method", "WS"), path)
             if status:  # too late for an answer: the server closes the connection, and the client sees that it was cut
                 raise
             if scope["type"] == "http":
                 await problem(500, f"the service failed; its log has it under {id}")(scope, receive, watched)
         finally:
-            self._count(scope, status, time.monotonic() - began, id)
+            self._count(scope, path, status, time.monotonic() - began, id)
 
-    def _count(self, scope: Scope, status: int, took: float, id: str) -> None:
+    def _count(self, scope: Scope, path: str, status: int, took: float, id: str) -> None:
         method, caller = scope.get("method", "WS"), caller_in(scope)
         route = getattr(scope.get("route"), "path", "")
         self.requests.count(method, route, status, took)
-        access.info(
-            "%s %s %s %d %.3f s owner=%s",
-            id,
-            method,
-            shown(scope["path"]),
-            status,
-            took,
-            caller.owner if caller else "-",
-        )
+        owner = caller.owner if caller else "-"
+        access.info("%s %s %s %d %.3f s owner=%s", id, method, path, status, took, owner)
 
 
 def shown(path: str) -> str:

@@ -17,7 +17,8 @@ from codeact.server.http.problems import of_error, problem, retry_after
 from codeact.server.http.rate import Rate
 from codeact.server.http.settings import HttpSettings
 
-OPEN: Final = frozenset({"/healthz", "/readyz", "/login"})
+HEALTH: Final = frozenset({"/healthz", "/readyz"})
+OPEN: Final = HEALTH | {"/login"}
 SHARED: Final = "/shared/"
 
 
@@ -29,10 +30,12 @@ class Guard:
     settings: HttpSettings
     credentials: Credentials
     rate: Rate = field(init=False)
+    visits: Rate = field(init=False)  # of those who need no token, by address
     failures: Rate = field(init=False)  # of those whose token is wrong, by address
 
     def __post_init__(self) -> None:
         self.rate = Rate(self.settings.rate, self.settings.burst)
+        self.visits = Rate(self.settings.rate, self.settings.burst)
         self.failures = Rate(0.5, 20)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,9 +62,9 @@ class Guard:
         if why := self._cross_origin(asked, caller):
             return problem(403, why, kind="origin")
         if caller is None:
-            return None
+            return None if path in HEALTH else self._over_rate(self.visits, _peer(asked))
         remember(asked.scope, caller)
-        return self._over_rate(caller)
+        return self._over_rate(self.rate, caller.owner)
 
     async def _caller(self, asked: HTTPConnection) -> Caller | None:
         """A token counts before a cookie, and a wrong token is not mended by a right cookie."""
@@ -88,15 +91,14 @@ class Guard:
     def _unknown(self, asked: HTTPConnection) -> Response:
         if asked.scope["type"] == "http" and _wants_page(asked):
             return RedirectResponse("/login", status_code=303)
-        peer = asked.client.host if asked.client else ""
-        if wait := self.failures.take(peer):
+        if wait := self.failures.take(_peer(asked)):
             return problem(429, "too many requests without a right token", kind="rate", headers=retry_after(wait))
         return problem(
             401, "a token is needed: Authorization: Bearer …", headers={"www-authenticate": 'Bearer realm="codeact"'}
         )
 
-    def _over_rate(self, caller: Caller) -> Response | None:
-        wait = self.rate.take(caller.owner)
+    def _over_rate(self, rate: Rate, who: str) -> Response | None:
+        wait = rate.take(who)
         if not wait:
             return None
         return problem(
@@ -105,6 +107,10 @@ class Guard:
             kind="rate",
             headers=retry_after(wait),
         )
+
+
+def _peer(asked: HTTPConnection) -> str:
+    return asked.client.host if asked.client else ""
 
 
 def _wants_page(asked: HTTPConnection) -> bool:

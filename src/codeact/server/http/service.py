@@ -18,6 +18,7 @@ from codeact.server.house import House
 from codeact.server.http.conversations import Conversations
 from codeact.server.http.credentials import Credentials
 from codeact.server.http.metrics import Requests
+from codeact.server.http.rate import Rate
 from codeact.server.http.settings import HttpSettings
 from codeact.server.nouns import Chat, Deed
 from codeact.types import JSON
@@ -31,6 +32,7 @@ class Service:
     requests: Requests = field(default_factory=Requests)
     closing: anyio.Event = field(default_factory=anyio.Event)  # set: event streams end, and nothing new is ready
     uploads: anyio.CapacityLimiter = field(init=False)
+    refused: Rate = field(default_factory=lambda: Rate(0.1, 20))  # logins that go into the audit log, by address
     draining: bool = False
     conversations: Conversations = field(default_factory=Conversations)  # of the paper's protocol
     streams: Counter[str] = field(default_factory=Counter[str])  # open ones, by user

@@ -35,8 +35,7 @@ async def use_link(request: Request, here: Here, code: Annotated[str, Query(max_
         return _asked(_ASK)
     admitted = await here.credentials.admit(code)
     if admitted is None:
-        await here.note("", "refused", reason="login code")
-        return _asked(_WRONG, status=403)
+        return await _refused(here, request, "login code")
     return await _let_in(here, *admitted)
 
 
@@ -46,8 +45,7 @@ async def use_token(request: Request, here: Here) -> Response:
     form = parse_qs((await request.body()).decode("utf-8", "replace")[:2000], max_num_fields=5)
     owner = await here.credentials.owner_by_token(form.get("token", [""])[0].strip())
     if owner is None:
-        await here.note("", "refused", reason="login token")
-        return _asked(_WRONG, status=403)
+        return await _refused(here, request, "login token")
     return await _let_in(here, owner, await here.credentials.new_cookie(owner))
 
 
@@ -73,6 +71,15 @@ async def _let_in(here: Service, owner: str, cookie: str) -> Response:
         samesite="strict",
     )
     return answer
+
+
+async def _refused(here: Service, request: Request, reason: str) -> Response:
+    """Only so many go into the audit log, which nobody may fill from outside; the rest wait."""
+    peer = request.client.host if request.client else ""
+    if here.refused.take(peer):
+        return _asked(_WRONG, status=429)
+    await here.note("", "refused", reason=reason, peer=peer)
+    return _asked(_WRONG, status=403)
 
 
 def _asked(said: str, *, status: int = 200) -> Response:
