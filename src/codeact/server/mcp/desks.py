@@ -29,7 +29,7 @@ class Held:
     desk: Desk
     over: anyio.Event = field(default_factory=anyio.Event)
     gone: anyio.Event = field(default_factory=anyio.Event)
-    calls: int = 0  # going on
+    calls: int = 1  # going on; the first is the one that it was made for
     used: float = field(default_factory=time.monotonic)
 
     def left(self, idle: float | None) -> float:
@@ -60,9 +60,8 @@ class Desks:
             QuotaError: too many clients have one.
             CodeActError: its session could not be opened.
         """
-        held = self._held.get(client) or await self._open(client)
+        held = self._taken(client) or await self._open(client)
         note = self._ended.pop(client, "")
-        held.calls += 1
         try:
             yield held.desk, note
         except SandboxError as error:
@@ -79,9 +78,15 @@ class Desks:
             held.over.set()
             await held.gone.wait()
 
+    def _taken(self, client: str) -> Held | None:
+        """The desk of a client, with one more call going on."""
+        if (held := self._held.get(client)) is not None:
+            held.calls += 1
+        return held
+
     async def _open(self, client: str) -> Held:
         async with self._opening:
-            if (held := self._held.get(client)) is not None:
+            if (held := self._taken(client)) is not None:
                 return held
             if len(self._held) >= self.settings.desks:
                 raise QuotaError(f"{len(self._held)} clients have an interpreter, which is the most; try again later")
