@@ -66,7 +66,7 @@ class Person:
 
     async def request_permission(self, session_id: str, tool_call: Any, options: Any, **_: Any) -> Any:
         self.asked.append((tool_call.title, [option.kind for option in options]))
-        answer = self.answers.pop(0)
+        answer = self.answers.pop(0) if self.answers else "once"
         outcome = AllowedOutcome(outcome="selected", option_id=answer) if answer else DeniedOutcome(outcome="cancelled")
         return RequestPermissionResponse(outcome=outcome)
 
@@ -84,23 +84,12 @@ def shown(update: Any) -> str:
 
 
 @asynccontextmanager
-async def editor(
-    folder: Path, person: Person, *replies: str, options: tuple[str, ...] = ()
-) -> AsyncIterator[tuple[ClientSideConnection, str, int]]:
+async def editor(folder: Path, person: Person, *replies: str) -> AsyncIterator[tuple[ClientSideConnection, str, int]]:
     (folder / "quick.py").write_text(QUICK)
     (folder / "script.txt").write_text("\n---\n".join(replies))
     env = {"PYTHONPATH": ":".join([str(folder), *filter(None, sys.path)]), "PATH": os.defpath, "HOME": str(folder)}
-    command = [
-        sys.executable,
-        "-m",
-        "codeact",
-        "acp",
-        "--sandbox",
-        "quick:Quick",
-        "-m",
-        "scripted:script.txt",
-        *options,
-    ]
+    options = ["--sandbox", "quick:Quick", "-m", "scripted:script.txt", "--approve"]
+    command = [sys.executable, "-m", "codeact", "acp", *options]
     async with spawn_agent_process(person, *command, env=env, cwd=folder) as (connection, process):
         begun = await connection.initialize(protocol_version=PROTOCOL_VERSION)
         assert (begun.protocol_version, begun.agent_info.name) == (1, "codeact")
@@ -121,6 +110,8 @@ async def test_a_prompt_becomes_thoughts_actions_and_an_answer(tmp_path: Path) -
         "```python\nx = 1\nprint('going', flush=True)\nwhile True: pass\n```",
         "```python\nx\n```",
         "It is 1.",
+        *(f"```python\nprint({number})\n```" for number in range(4)),
+        "Done.",
     )
     async with editor(tmp_path, person, *replies) as (connection, session, pid):
         link = resource_link_block("numbers.txt", (tmp_path / "numbers.txt").as_uri())
@@ -144,6 +135,7 @@ async def test_a_prompt_becomes_thoughts_actions_and_an_answer(tmp_path: Path) -
         assert shown(person.of(ToolCallProgress)[-1]).endswith("Out: 5\n```")
 
         await a_cancelled_prompt_stops_and_the_session_goes_on(connection, session, person)
+        await permission_is_asked_for(connection, session, person)
         await what_is_wrong_is_said(connection, session)
         processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     assert not psutil.wait_procs(processes, timeout=30)[1]
@@ -176,11 +168,11 @@ async def what_is_wrong_is_said(connection: ClientSideConnection, session: str) 
         await connection.prompt(session_id=session, prompt=[text_block("More.")])
 
 
-async def test_permission_is_asked_for(tmp_path: Path) -> None:
-    person = Person(answers=["once", "no", "always"])
-    replies = (*(f"```python\nprint({number})\n```" for number in range(4)), "Done.")
-    async with editor(tmp_path, person, *replies, options=("--approve",)) as (connection, session, _):
-        await connection.prompt(session_id=session, prompt=[text_block("Go.")])
+async def permission_is_asked_for(connection: ClientSideConnection, session: str, person: Person) -> None:
+    person.asked.clear()
+    person.updates.clear()
+    person.answers += ["once", "no", "always"]
+    await connection.prompt(session_id=session, prompt=[text_block("Go.")])
     kinds = ["allow_once", "allow_always", "reject_once"]
     assert person.asked == [(f"print({number})", kinds) for number in range(3)]  # and the fourth was allowed for good
     ended = [update for update in person.of(ToolCallProgress) if update.status in ("completed", "failed")]

@@ -108,16 +108,11 @@ def test_a_killed_client_leaves_nothing(tmp_path: Path) -> None:
         assert all_gone(processes)
 
 
-def test_wrong_options_are_said_on_stderr(tmp_path: Path) -> None:
-    with by_hand(tmp_path, "--share", "nowhere") as process:
-        out, err = process.communicate(timeout=60)
-        assert (out, err, process.returncode) == ("", "error: --share 'nowhere' is no folder\n", 2)
-
-
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"file": [Path("nothing.txt")]}, "nothing.txt"),
+        ({"share": Path("nowhere")}, "--share 'nowhere' is no folder"),
         ({"action_time": 900.0}, "--action-time 900 is above --most-time 600"),
         ({"limit": ["memory=1"]}, "memory=1 is too low"),
         ({"network": "some"}, "some"),

@@ -11,6 +11,10 @@ import pytest
 from mcp import Client, MCPError
 from mcp_types import BlobResourceContents, EmbeddedResource, TextResourceContents
 
+from codeact.server.mcp import McpSettings
+from codeact.server.mcp.tools import instructions, offered
+from codeact.types import BoxInfo
+
 from .connecting import connected, images, run, shown, text
 
 pytestmark = pytest.mark.anyio
@@ -19,9 +23,21 @@ PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA6
 
 
 @pytest.fixture(scope="module")
-async def client(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the command is started, with a file that it gives and a folder that it shares."""
+    folder = tmp_path_factory.mktemp("stdio")
+    (folder / "given.csv").write_text("a,b\n")
+    (folder / "shared").mkdir()
+    (folder / "shared" / "in.txt").write_text("from the host")
+    (folder / "shared" / "link").symlink_to("/etc/passwd")
+    return folder
+
+
+@pytest.fixture(scope="module")
+async def client(anyio_backend: str, folder: Path) -> AsyncIterator[Client]:
     """One interpreter for the module: tests use names of their own."""
-    async with connected(tmp_path_factory.mktemp("stdio")) as client:
+    async with connected(folder, "--file", "given.csv", "--share", "shared") as client:
+        assert client.protocol_version == "2026-07-28"
         yield client
 
 
@@ -40,7 +56,10 @@ async def refused(client: Client, tool: str, **arguments: object) -> str:
 async def test_what_is_offered(client: Client) -> None:
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     names = ["run", "variables", "list_files", "read_file", "write_file", "undo", "reset", "fork", "drop"]
-    assert list(tools) == names  # and no way to the host's files
+    assert list(tools) == [*names, "import_file", "export_file"]
+    info = BoxInfo(python="3.13", workspace="/box/work", isolation="process", network="open")
+    assert list(offered(info, McpSettings())) == names  # no way to the host's files, unless a folder is shared
+    assert "not isolated" in instructions(info, McpSettings())
     reading = {name for name, tool in tools.items() if tool.annotations and tool.annotations.read_only_hint}
     assert reading == {"variables", "list_files", "read_file"}
     told = tools["run"].description or ""
@@ -237,7 +256,7 @@ async def test_variables_are_listed(client: Client) -> None:
         ("write_file", {"path": "x"}, "give either `text` or `base64`"),
         ("write_file", {"path": "x", "base64": "%%%"}, "`base64` is not base64"),
         ("write_file", {"path": "x", "text": "x" * 9_000_000}, "a call can write 8,388,608"),
-        ("import_file", {"name": "x"}, "there is no tool 'import_file'"),
+        ("shell", {"command": "ls"}, "there is no tool 'shell'; there are: run"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -268,23 +287,15 @@ async def test_a_file_that_is_too_large_for_a_message_is_not_read(client: Client
     await run(client, "import os; os.remove('large.bin')")
 
 
-async def test_given_files_and_a_shared_folder_for_a_client_of_before_2026(tmp_path: Path) -> None:
-    folder = tmp_path / "shared"
-    folder.mkdir()
-    (folder / "in.txt").write_text("from the host")
-    (folder / "link").symlink_to("/etc/passwd")
-    (tmp_path / "data.csv").write_text("a,b\n")
-    async with connected(tmp_path, "--file", "data.csv", "--share", "shared", mode="legacy") as client:
-        assert client.protocol_version == "2025-11-25"
-        assert await shown(client, "open('data.csv').read()") == r"Out: 'a,b\n'"
-        await call(client, "import_file", name="in.txt")
-        await run(
-            client, "import os; open('out.txt', 'w').write(open('in.txt').read().upper()); os.symlink('in.txt', 'l')"
-        )
-        await call(client, "export_file", name="out.txt")
-        assert (folder / "out.txt").read_text() == "FROM THE HOST"
-        await refused(client, "export_file", name="out.txt")  # it is there
-        for tool in ("import_file", "export_file"):
-            for name in ("link", "l", "..", "../stderr.txt", "/etc/passwd", "nothing"):
-                await refused(client, tool, name=name)
-    assert sorted(path.name for path in folder.iterdir()) == ["in.txt", "link", "out.txt"]
+async def test_given_files_and_a_shared_folder(client: Client, folder: Path) -> None:
+    assert await shown(client, "open('given.csv').read()") == r"Out: 'a,b\n'"
+    await call(client, "import_file", name="in.txt")
+    await run(client, "import os; open('out.txt', 'w').write(open('in.txt').read().upper()); os.symlink('in.txt', 'l')")
+    await call(client, "export_file", name="out.txt")
+    shared = folder / "shared"
+    assert (shared / "out.txt").read_text() == "FROM THE HOST"
+    await refused(client, "export_file", name="out.txt")  # it is there
+    for tool in ("import_file", "export_file"):
+        for name in ("link", "l", "..", "../given.csv", "/etc/passwd", "nothing"):
+            await refused(client, tool, name=name)
+    assert sorted(path.name for path in shared.iterdir()) == ["in.txt", "link", "out.txt"]
