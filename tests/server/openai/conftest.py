@@ -76,7 +76,7 @@ def serve(warm_sandbox: LocalSandbox) -> Serve:
 
 @asynccontextmanager
 async def on_loopback(app: FastAPI) -> AsyncIterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on", ws="none"))
     failures: list[Exception] = []  # raised below: the task group would wrap them, and cancel the server in the middle
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve)

@@ -33,13 +33,19 @@ async def test_an_answer_comes_whole(serve):
 
 
 async def test_the_sync_client_works_too(serve):
-    async with serve(ADD, "It is 42.") as place:
+    async with serve(ADD, "It is 42.", "43.", "44.", "45.") as place:
 
-        def ask() -> str:
+        def ask() -> list[str]:
             with place.sync_client() as client:
-                return client.chat.completions.create(model="codeact", messages=ASK).choices[0].message.content
+                chat, responses = client.chat.completions, client.responses
+                whole = chat.create(model="codeact", messages=ASK).choices[0].message.content
+                chunks = list(chat.create(model="codeact", messages=ASK, stream=True))
+                response = responses.create(model="codeact", input="Add")
+                events = list(responses.create(model="codeact", input="Add", stream=True))
+                streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+                return [whole, streamed, response.output_text, events[-1].response.output_text]
 
-        assert await anyio.to_thread.run_sync(ask) == "It is 42."
+        assert await anyio.to_thread.run_sync(ask) == ["It is 42.", "43.", "44.", "45."]
 
 
 async def test_an_answer_comes_as_a_stream(serve):
@@ -251,6 +257,12 @@ async def test_who_hangs_up_stops_the_agent(serve, streams):
 
 async def test_bodies_that_are_no_request_are_refused_in_the_same_form(serve):
     bodies = [b"", b"{", b"[]", b"null", b'{"model": 1}', b'{"messages": {"a": 1}}', b"\xff\xfe", b"[" * 100_000]
+    asked = b'{"model": "codeact", "messages": [{"role": "user", "content": "%s"}]}'
+    bodies += [
+        asked % b"\\ud800",
+        asked[:-1] % b"x" + b', "temperature": NaN}',
+        asked[:-1] % b"x" + b', "n": 1%s}' % (b"0" * 5000),
+    ]
     headers = {"content-type": "application/json", "authorization": "Bearer token-of-ada"}
     async with serve() as place, httpx2.AsyncClient(headers=headers) as client:
         for body in bodies:

@@ -13,7 +13,7 @@ from codeact.types import JSON, Image
 
 _MOST_MESSAGES = 2000
 _MOST_PARTS = 100
-_STRICT = ConfigDict(strict=True, frozen=True, extra="ignore")
+_STRICT = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class TextPart(BaseModel):
@@ -86,7 +86,7 @@ class ChatRequest(BaseModel):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     codeact: Extras = Extras()
     # Refused unless they say what holds anyway.

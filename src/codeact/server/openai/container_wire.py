@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codeact.types import JSON
 
-_STRICT = ConfigDict(strict=True, frozen=True, extra="ignore")
+_STRICT = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
 Memory = Literal["1g", "4g", "16g", "64g"]
 

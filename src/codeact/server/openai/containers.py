@@ -97,8 +97,10 @@ class Container:
         """For the body, its interpreter is taken.
 
         Raises:
-            ConflictError: it is taken already.
+            ConflictError: it is taken already. NotFoundError: it has just ended.
         """
+        if self.over.is_set():
+            raise NotFoundError(f"there is no container {self.id!r} any more")
         if self.busy:
             raise ConflictError(f"the container {self.id} is running something; wait for that, or cancel it")
         self.busy = True
@@ -139,10 +141,11 @@ class Container:
 
     async def remove(self, file: FileInfo) -> None:
         """Raises `ConflictError` while code runs, `TransferError` where the code of an agent keeps it there."""
+        place = f"{self.session.info.workspace}/{file.path}"
         with self.used():
-            ran = await self.session.run(f"__import__('os').unlink({file.path!r})", time_limit=10)
-        if ran.error is not None:
-            raise TransferError(f"{file.path!r} cannot be deleted: {ran.error.message}")
+            ran = await self.session.run(f"__import__('os').unlink({place!r})", time_limit=10)
+        if ran.error is not None or any(each.path == file.path for each in await self.files()):
+            raise TransferError(f"{file.path!r} cannot be deleted: {ran.error.message if ran.error else 'it is there'}")
 
     def file_id(self, path: str) -> str:
         """The same for as long as the file is at its place: nothing has to be remembered."""

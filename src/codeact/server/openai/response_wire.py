@@ -15,7 +15,7 @@ from codeact.trajectory.history import OBSERVATION
 from codeact.types import JSON, Image
 
 OUTPUTS = "code_interpreter_call.outputs"
-_STRICT = ConfigDict(strict=True, frozen=True, extra="ignore")
+_STRICT = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class TextContent(BaseModel):

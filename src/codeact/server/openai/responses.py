@@ -71,6 +71,7 @@ class Answering:
             self.items.close("incomplete")
             kind = status if status in ("completed", "failed") else "incomplete"  # there is no event for `cancelled`
             self.items.event(kind, response=self.card())
+        self.listener = None
         self.ended.set()
         self.changed.set()
 
@@ -182,5 +183,7 @@ class Responses:
         ):
             del self.kept[own.pop(0).id]
         ended = [each for each in self.kept.values() if each.ended.is_set()]
-        for each in ended[: max(0, len(self.kept) - self.allowance.responses)]:
-            del self.kept[each.id]
+        while ended and (
+            len(self.kept) > self.allowance.responses or sum(each.size for each in ended) > 8 * _MOST_KEPT
+        ):
+            del self.kept[ended.pop(0).id]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -19,6 +21,7 @@ MOST_BODY = 64 * 1024 * 1024  # bytes; uploads of files have a bound of their ow
 Owner = Callable[..., str | Awaitable[str]]
 """A dependency: the name of whoever sent a request, by its bearer token. Raises an `HTTPException` for strangers."""
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _log = logging.getLogger(__name__)
 
 
@@ -38,12 +41,31 @@ class OpenAIRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                return await handle(bounded(request))
+                request = bounded(request)
+                await check_text(request)
+                return await handle(request)
             except Exception as error:  # noqa: BLE001 (the edge: what is no CodeActError is a bug, and told as a failure)
                 refused = told(error)
                 return JSONResponse(refused.body, status_code=refused.status, headers=dict(refused.headers))
 
         return answer
+
+
+async def check_text(request: Request) -> None:
+    """Raises `InvalidRequestError` for JSON with half a character in it, which could not be written anywhere."""
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        return
+    body = await request.body()
+    if not _SURROGATE.search(body):
+        return
+    try:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+    except (ValueError, RecursionError):  # whoever reads it next will say so
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError("a text holds half a character: a surrogate without its other half") from None
 
 
 def bounded(request: Request, most: int = MOST_BODY) -> Request:

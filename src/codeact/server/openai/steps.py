@@ -95,7 +95,7 @@ class Steps:
 
     def _answered(self, answer: Answer) -> None:
         """What stands before the answer in the same reply is a thought; the answer itself is not one."""
-        before, _, _ = self.waiting.rpartition(answer.text)
-        if before.strip():
-            self.tell(f"{before.strip()}\n\n")
+        before = self.waiting.rpartition(answer.text)[0].strip() if answer.text else ""
+        if before:
+            self.tell(f"{before}\n\n")
         self.waiting = ""
