@@ -79,6 +79,8 @@ class Acts:
     # --- the list ---------------------------------------------------------------------------------
 
     async def _new(self, on: str, fields: Fields) -> None:
+        self.screen.listed = replace(self.screen.listed, search="")  # or the new one might not be in the list
+        self.screen.parts.shell.order("shell", "unsearch")
         await self._go(None)
         self.screen.parts.shell.order("composer", "focus")
 

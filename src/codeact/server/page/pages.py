@@ -33,6 +33,8 @@ async def _build(request: Request, client: Client, chat: str | None) -> None:
     owner = place.owner_of(request)
     if owner is None:  # `Pages` has seen to that; a page for nobody must not be an oversight away
         raise HTTPException(403)
+    if client.content.parent_slot is not None:  # the toolkit's own `main` is around all of it; ours is the talk
+        client.content.parent_slot.parent.props["role"] = "presentation"
     ui.add_head_html(f'<link rel="stylesheet" href="{STYLE_ADDRESS}">')
     screen = Screen(place.house, owner, f"{request.url.scheme}://{request.url.netloc}")
     acts = Acts(screen)

@@ -91,9 +91,9 @@ class Screen:
         """The chat, made now where there is none yet. Raises as `House.new_chat`."""
         if self.chat is None:
             chat = await self.house.new_chat(self.owner, self.draft)
-            tab, given = self.tab, self.given
+            self.draft, given = Settings(), self.given
             await self.open(chat.id)
-            self.tab, self.given = tab, given
+            self.given = given
             self.parts.shell.order("shell", "address", f"/c/{chat.id}", "codeact")
         assert self.chat is not None
         return self.chat
@@ -122,9 +122,9 @@ class Screen:
     async def _take(self, told: Told) -> None:
         before = self.shown
         self.shown = fold(before, told)
-        self._dirty.set()
         if told.event.get("kind") in _TELLS:
             await self._refresh()
+        self._dirty.set()
         self._speak(before)
 
     async def _refresh(self) -> None:

@@ -71,6 +71,9 @@ export default {
       document.title = title;
       if (window.innerWidth <= 900) this.open.side = false;
     },
+    unsearch() {
+      this.$el.querySelector("input[type=search]").value = "";
+    },
     toggle(name, wanted) {
       this.open[name] = wanted ?? !this.open[name];
       if (name === "side") sessionStorage.setItem("codeact-side", this.open.side ? "yes" : "no");
