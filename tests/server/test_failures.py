@@ -135,6 +135,8 @@ async def test_a_store_that_fails_in_a_run_ends_it_and_the_room_goes_on(
             assert ended.status == ("error" if moment == "before the action" else "answered")
             with pytest.raises(StoreError):
                 await room.send("Two")
+            with pytest.raises(StoreError):
+                await room.telling.flushed()
             assert room.running is None
             store.gone = False
             await room.send("Two")

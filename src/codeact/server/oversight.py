@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from codeact.errors import ConflictError, StoreError
+from codeact.errors import ConflictError
 from codeact.sandbox.asking import Question
 from codeact.sandbox.base import Session
 from codeact.sandbox.session import BoxSession
@@ -53,8 +53,8 @@ class Oversight:
         """Before a reply. Raises what ends the run: `StoreError`, `QuotaError`, `ConflictError`."""
         if self.recording is not None:
             await self.recording.kept()
-        if self.telling.problem:
-            raise StoreError(self.telling.problem)
+        if self.telling.problem:  # perhaps no more
+            await self.telling.flushed()
         if time.monotonic() - self.held > self.shared.settings.lease:
             await self.hold()
         self.charge(self._session)

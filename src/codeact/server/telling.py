@@ -59,6 +59,7 @@ class Telling:
     _pieces: int = 0  # characters of the pieces that wait
     _said: int = 0
     _written: int = 0
+    _failed: int = 0  # tries to write
     _writing: bool = False
     _newest: deque[Told] = field(default_factory=lambda: deque[Told](maxlen=_NEWEST))
     _changed: anyio.Event = field(default_factory=anyio.Event)
@@ -75,11 +76,13 @@ class Telling:
             self.tasks.start_soon(self._write)
 
     async def flushed(self) -> None:
-        """Until all that was told so far is in the log. Raises `StoreError` when it cannot be written now."""
-        wanted = self._said
+        """Until all that was told so far is in the log. Raises `StoreError` when it cannot be written now, by a try of
+        its own: that it could not be written before says nothing.
+        """
+        wanted, failed = self._said, self._failed
         self._hurry.set()
         while self._written < wanted:
-            if self.problem:
+            if self._failed > failed:
                 raise StoreError(self.problem)
             await self._changed.wait()
 
@@ -149,8 +152,10 @@ class Telling:
                 except StoreError as error:
                     self._waiting = batch + self._waiting
                     self.problem = str(error)
+                    self._failed += 1
                     self._announce()
-                    await anyio.sleep(AGAIN)
+                    with anyio.move_on_after(AGAIN):
+                        await self._hurry.wait()
         finally:
             self._writing = False
 
