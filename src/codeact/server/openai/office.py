@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -19,6 +18,7 @@ from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.containers import Container, Containers
 from codeact.server.openai.lent import Lent
 from codeact.server.openai.responses import Responses
+from codeact.server.openai.scratch import scratch
 from codeact.server.openai.uploads import Uploads
 
 Part = TypeVar("Part")
@@ -41,8 +41,8 @@ class Office:
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[None]:
         """For the body there are files and containers; at its end they are gone."""
-        async with anyio.TemporaryDirectory(prefix="codeact-uploads-") as folder, anyio.create_task_group() as tasks:
-            self._uploads = Uploads(Path(folder), self.allowance)
+        async with scratch() as folder, anyio.create_task_group() as tasks:
+            self._uploads = Uploads(folder, self.allowance)
             self._containers, self._tasks = Containers(tasks, self.allowance), tasks
             yield
             self._uploads = self._containers = self._tasks = None
