@@ -22,6 +22,7 @@ from codeact.cli.places import sandbox_named
 from codeact.cli.serve import database
 from codeact.cli.serve_options import ServeOptions
 from codeact.errors import UsageError
+from codeact.sandbox import offers
 from codeact.sandbox.base import Sandbox
 from codeact.server.house import House
 from codeact.server.http.app import app
@@ -85,14 +86,14 @@ def _http_settings(options: ServeOptions, binding: Binding, listening: socket.so
 
 async def house_settings(options: ServeOptions, notices: Console) -> HouseSettings:
     """Raises `UsageError` for what is not there or contradicts itself, `WeightsError` where a model cannot be had."""
-    defaults = HouseSettings()
+    kept = offers.within(_place(options).offer, HouseSettings().limits)  # what somebody asks for is never left out
     quotas = replace(Quotas(), **QUOTAS.parse(options.quota))  # pyright: ignore[reportArgumentType] -- whole where wanted
     return HouseSettings(
         models=await _models(options, notices),
         tools=named_tools(options.tools),
         networks=tuple(options.network) or ("none",),
         quotas=quotas,
-        limits=parse_limits(options.limit, defaults.limits),
+        limits=parse_limits(options.limit, kept),
         turns=options.turns,
         tokens=options.tokens,
         action_time=options.action_time,

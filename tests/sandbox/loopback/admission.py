@@ -1,8 +1,8 @@
 """What an API server does with an object before it keeps it: schema, validation, the standard `restricted`.
 
-`schemas.json` holds the definitions that a Pod and a NetworkPolicy need, of the OpenAPI document of Kubernetes 1.36
-(Apache License 2.0, The Kubernetes Authors), as the package kubernetes-validate has them, in its strict form: unknown
-fields are errors. Descriptions are left out.
+`schemas.json` holds the definitions that a Pod, a NetworkPolicy and the manifests of deploy/helm need, of the OpenAPI
+document of Kubernetes 1.36 (Apache License 2.0, The Kubernetes Authors), as the package kubernetes-validate has them,
+in its strict form: unknown fields are errors. Descriptions are left out.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class RefusedError(Exception):
 
 def admit(kind: str, body: Any, runtime_classes: set[str]) -> None:
     """Raises `RefusedError`, worded as an API server words it."""
-    faults = [f"{'.'.join(map(str, error.path))}: {error.message}" for error in _schema(kind).iter_errors(body)]
+    faults = [f"{'.'.join(map(str, error.path))}: {error.message}" for error in schema(kind).iter_errors(body)]
     faults = faults or list(_metadata(body["metadata"]))
     if kind == "Pod":
         faults = faults or list(_pod(body["spec"]))
@@ -56,7 +56,8 @@ def admit(kind: str, body: Any, runtime_classes: set[str]) -> None:
 
 
 @cache
-def _schema(kind: str) -> Draft202012Validator:
+def schema(kind: str) -> Draft202012Validator:
+    """Of an object of this kind, strictly: what is not known is an error."""
     known = json.loads((Path(__file__).parent / "schemas.json").read_text())
     return Draft202012Validator({"$ref": f"#/$defs/{kind}", **known})
 
