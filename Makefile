@@ -20,8 +20,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: $(VENV)/.ready
 	$(BIN)/codeact run --model local:qwen2.5-coder-1.5b --file examples/data/ice_cream.csv --expect fit.png $(OUT) $(TASK)
 
+# Two workers, a file on one of them; then, with the machine to itself, what runs a real language model: llama.cpp all
+# but stands still where it has to share its cores. Plain `pytest` runs everything in one process.
+WORKERS ?= 2
+LEFT_OUT := not slow and not containers and not ray
+
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m '$(LEFT_OUT) and not model'
+	$(BIN)/python -m pytest -m '$(LEFT_OUT) and model'
 
 # The same tests with a hundred times the examples, for minutes or hours: what hostile peers may send.
 fuzz: $(VENV)/.ready
