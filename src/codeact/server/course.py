@@ -14,6 +14,7 @@ from uuid import uuid4
 import anyio
 
 from codeact.agent import Agent
+from codeact.agent.tracing import traced
 from codeact.errors import NotFoundError, SandboxError, StoreError, TransferError
 from codeact.sandbox.base import Session
 from codeact.server import sleeping, tree
@@ -153,7 +154,8 @@ class Course:
                 await self._end(going, problem)
 
     async def _send(self, recording: Recording, files: Sequence[Given]) -> None:
-        run, emit = recording.run, Narrator(self.oversight.telling, recording.run.id)
+        run, narrator = recording.run, Narrator(self.oversight.telling, recording.run.id)
+        emit = traced(narrator, model=self.living.conversation.setup.model.name, conversation=self.chat.id)
         given = [(file.path, file.data) for file in files]
         await self.living.keep(run.parent)  # with all that the user did since that run
         await self.living.conversation.send(run.text, files=given, emit=emit, record=recording, id=run.id)
