@@ -1,4 +1,7 @@
-"""Whether the service in this container answers: exit code 0 or 1. For engines that have no probes of their own."""
+"""Whether the service in this container answers: exit code 0 or 1. For engines that have no probes of their own.
+
+Another port than 8321 must be told by CODEACT_SERVE_PORT, which the service reads too.
+"""
 
 from __future__ import annotations
 
