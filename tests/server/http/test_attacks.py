@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
+from codeact.errors import SetupError
 from codeact.server.house import House
 from codeact.server.http.app import app
 from codeact.server.http.credentials import COOKIE, digest
@@ -310,6 +311,22 @@ async def test_a_failure_of_ours_says_nothing_of_the_machine(users: Users, caplo
     assert "hunter2" not in answer.text
     assert answer.headers["x-request-id"] in answer.text
     assert answer.headers["x-request-id"] in caplog.text
+
+
+async def test_what_is_wrong_with_the_service_is_in_its_log_and_not_in_the_answer(
+    users: Users, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Seen: no image of a session could be pulled; the answer sent people to the log, and nothing was there."""
+
+    async def broken() -> None:
+        raise SetupError("the cluster cannot get the image 'registry.example.org/box'")
+
+    users.application.add_api_route("/broken", broken)
+    async with users.by("ann") as ann:
+        answer = await ann.get("/broken")
+    assert answer.status_code == 503
+    assert "registry.example.org" not in answer.text
+    assert f"request {answer.headers['x-request-id']}: the cluster cannot get the image" in caplog.text
 
 
 async def test_the_log_has_no_secret(users: Users, cookie: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,10 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from codeact.server.http.callers import caller_in
 from codeact.server.http.headers import complete
 from codeact.server.http.metrics import Requests
-from codeact.server.http.problems import problem
+from codeact.server.http.problems import REQUEST_ID, failures, problem
 
 access: Final = logging.getLogger("codeact.server.access")
-failures: Final = logging.getLogger("codeact.server.failures")
 _SECRET_PATHS: Final = re.compile(r"(/shared/|/shares/|/s/)[^/]+")
 _UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
 
@@ -34,6 +33,7 @@ class Access:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         id, began, status, path = secrets.token_hex(8), time.monotonic(), 0, shown(scope["path"])  # mounts cut it short
+        scope[REQUEST_ID] = id
 
         async def watched(message: Message) -> None:
             nonlocal status

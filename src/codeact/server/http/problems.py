@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -28,6 +29,8 @@ from codeact.errors import (
 )
 
 MEDIA_TYPE: Final = "application/problem+json"
+REQUEST_ID: Final = "codeact.request_id"  # in the scope of a request
+failures: Final = logging.getLogger("codeact.server.failures")
 _MINE: Final = "this is a failure of the service, not of the request; its log has it under this answer's x-request-id"
 
 
@@ -118,9 +121,14 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _of_ours(_: Request, error: Exception) -> JSONResponse:
+async def _of_ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, CodeActError)
-    return of_error(error)
+    answer = of_error(error)
+    if (
+        answer.status_code >= 500
+    ):  # for who runs the service: what is wrong with it, and the remedy, may be said here only
+        failures.error("request %s: %s", request.scope.get(REQUEST_ID, "-"), error)
+    return answer
 
 
 async def _of_http(_: Request, error: Exception) -> JSONResponse:
