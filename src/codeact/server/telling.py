@@ -26,6 +26,7 @@ AGAIN = 1.0  # seconds until the next try to write after the store has failed
 ELSEWHERE = 2.0  # seconds between two looks at what another process may have told
 _NEWEST = 100  # rows that are kept at hand
 _PAGE = 200  # rows that are read at once
+_AT_ONCE = frozenset({"run_ended", "approval_asked", "question_asked"})  # somebody waits for these
 _MOST_WAITING = 4_000_000  # characters of pieces of text; more are left out, since each comes again in one whole
 
 _PIECES = {"text_delta": ("reasoning",), "output_chunk": ("stream",)}  # what of two pieces must agree to be joined
@@ -71,6 +72,8 @@ class Telling:
             return
         self._said += 1
         self._waiting.append(_Waiting(run, event, media, self._said))
+        if event["kind"] in _AT_ONCE:
+            self._hurry.set()
         if not self._writing:
             self._writing = True
             self.tasks.start_soon(self._write)
