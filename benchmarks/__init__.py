@@ -12,5 +12,9 @@ actions    what every subject is asked to do
 spares     sessions that are ready before they are asked for
 branches   forks of live sessions
 crowd      many sessions at once
+load       python -m benchmarks.load: what the chat service adds to a turn
+serving    python -m benchmarks.serving: how fast the embedded model is served
+served     `codeact serve` in a process of its own
+talker     a model that takes no time
 report     table, JSON, plot
 """

@@ -25,3 +25,16 @@ def test_the_bench_runs_and_writes_its_page(tmp_path: Path) -> None:
     assert "3 idle sessions" in page
     assert (tmp_path / "page.svg").read_text().startswith("<?xml")
     assert "(page.svg)" in page
+
+
+def test_the_load_test_runs_and_meets_no_errors(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.load", "--quick", "--chats", "2", "--turns", "2"]
+    command += ["--json", str(tmp_path / "found.json")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["errors"] == {}
+    assert found["awake"] == 2
+    assert {(each["where"], each["chats"]) for each in found["turns"]} >= {("served", 2), ("in process", 2)}
+    assert "- errors: none" in done.stdout
