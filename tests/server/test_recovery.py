@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -17,7 +18,7 @@ from codeact.sandbox.local import LocalSandbox
 from codeact.server.replica import has_ended, replica_name
 from codeact.server.store import open_store
 
-from .keeping import ANNE, PATIENCE, code, events, keeping, value_of
+from .keeping import ANNE, PATIENCE, a_room, code, events, keeping, value_of
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +84,23 @@ async def test_interrupted_runs_are_marked_before_anybody_asks(warm_sandbox: Loc
             assert (found.id, found.status) == (run.id, "interrupted")
             assert house.counts().interrupted == 1
             assert await store.holder(chat.id) is None
+
+
+async def test_a_server_killed_between_a_runs_end_and_its_event_tells_it_later(warm_sandbox: LocalSandbox) -> None:
+    async with open_store("sqlite::memory:") as store:
+        async with keeping(warm_sandbox, "Done.", store=store) as house:
+            room = await a_room(house)
+            run = await room.send("Do it")
+            await room.wait()
+            whole = list(await events(house, room.chat))
+            cut = await house.new_chat(ANNE)  # as if that house had been killed before its last event
+            await store.add_run(replace((await room.runs())[0], chat=cut.id))
+            await store.tell(cut.id, run.id, [one.event for one in whole if one.event["kind"] != "run_ended"])
+        async with keeping(warm_sandbox, store=store) as house:
+            for _ in range(2):
+                await (await house.room(cut.id, owner=ANNE)).sleep()
+            ended = [one for one in await events(house, cut) if one.event["kind"] == "run_ended"]
+            assert [(one.run, one.event["status"]) for one in ended] == [(run.id, "answered")]
 
 
 def test_a_process_knows_whether_another_has_ended() -> None:

@@ -290,13 +290,18 @@ def living_of(shared: Shared, oversight: Oversight) -> Living:
 async def end_interrupted(shared: Shared, chat: str) -> int:
     """Mark the runs of a chat that nobody carries out any more: their process has ended. How many there were.
 
-    The caller holds the chat.
+    The caller holds the chat. Where the process ended between a run's last row and the event that tells of its end,
+    that is told now: somebody may wait for it. Raises `StoreError`.
     """
-    ended = 0
+    ended, telling = 0, shared.telling(chat)
+    await telling.flushed()
+    last = await shared.store.last_told(chat)
     for run in await shared.store.runs(chat, trajectories=False):
         if run.status == "running" and (whole := await shared.store.run(chat, run.id)) is not None:
             await shared.store.change_run(replace(whole, status="interrupted"))
             message = "the service ended while this run was going on"
-            shared.telling(chat).tell(run.id, {"kind": "run_ended", "status": "interrupted", "message": message})
+            telling.tell(run.id, {"kind": "run_ended", "status": "interrupted", "message": message})
             ended += 1
+        elif last is not None and last.run == run.id and last.event["kind"] != "run_ended":
+            telling.tell(run.id, {"kind": "run_ended", "status": run.status, "message": ""})
     return ended

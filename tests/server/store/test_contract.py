@@ -61,6 +61,7 @@ async def test_an_unknown_id_finds_nothing(store: Store) -> None:
         assert await store.runs(id) == []
         assert await store.run(id, id) is None
         assert await store.told(id) == []
+        assert await store.last_told(id) is None
         assert await store.media(id, id) is None
         assert await store.saved_session(id) is None
         assert await store.share(id) is None
@@ -320,6 +321,7 @@ async def test_events_are_numbered_and_read_from_where_one_was(store: Store) -> 
     assert await store.told(chat.id, after=10**30) == []  # whatever a client claims to have seen
     assert await store.told(chat.id, after=-5, most=10**30) == [*first, *second]
     assert await store.told(chat.id, most=-1) == []
+    assert await store.last_told(chat.id) == second[-1]
 
 
 async def test_numbers_have_no_gaps_though_two_replicas_tell(store: Store, other: Store) -> None:

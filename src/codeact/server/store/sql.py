@@ -146,6 +146,10 @@ class SqlStore:
         sql = f"SELECT {TOLD} FROM events WHERE chat = ? AND number > ? ORDER BY number LIMIT ?"
         return [columns.told_of(row) for row in await self._ask(sql, chat, _bounded(after), _bounded(most))]
 
+    async def last_told(self, chat: str) -> Told | None:
+        sql = f"SELECT {TOLD} FROM events WHERE chat = ? ORDER BY number DESC LIMIT 1"
+        return _first(await self._ask(sql, chat), columns.told_of)
+
     # --- media, sleeping sessions, shares ---------------------------------------------------------
 
     async def keep_media(self, chat: str, digest: str, kind: str, data: bytes) -> None:
