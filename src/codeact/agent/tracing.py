@@ -1,5 +1,4 @@
-"""A run as spans of OpenTelemetry, by its conventions for generative AI: the agent, and within it each reply of its model,
-each action and each call of a tool.
+"""A run as spans of OpenTelemetry, by its conventions for generative AI: the agent; in it replies, actions and calls.
 
     agent.run(task, emit=traced(ignore, model="openai:gpt-5.2", conversation=id))
 
