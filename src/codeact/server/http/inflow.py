@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
@@ -34,7 +34,7 @@ class Inflow:
             return await problem(400, "Content-Length is no number")(scope, receive, send)
         if len(declared) > 18 or int(declared) > most:
             return await _too_large(most)(scope, receive, send)
-        counted = Counted(receive, most, self.settings.patience)
+        counted = Counted(receive, most, self.settings.patience, self.settings.slowest)
         return await self.app(scope, counted.receive, send)
 
 
@@ -45,6 +45,8 @@ class Counted:
     inner: Receive
     most: int  # bytes
     patience: float  # seconds for the next piece
+    slowest: int  # bytes per second, after the first `patience`: a byte now and then does not hold a place for days
+    begun: float = field(default_factory=anyio.current_time)
     size: int = 0
     whole: bool = False
 
@@ -58,6 +60,8 @@ class Counted:
             self.whole = not message.get("more_body", False)
             if self.size > self.most:
                 raise HTTPException(413, f"the request has more than the {self.most:,} bytes that it may have")
+            if not self.whole and anyio.current_time() > self.begun + self.patience + self.size / self.slowest:
+                raise HTTPException(408, f"the request comes with less than {self.slowest:,} bytes a second")
         return message
 
     async def _next(self) -> Message:

@@ -18,6 +18,7 @@ from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 
 from codeact.errors import SetupError, UsageError
+from codeact.server.http.punctual import Punctual
 from codeact.server.http.service import Service
 
 log: Final = logging.getLogger("codeact.server")
@@ -128,6 +129,7 @@ class Serving:
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
             self.application,
+            http=Punctual,
             ssl_certfile=self.binding.certificate,
             ssl_keyfile=self.binding.key,
             log_config=None,

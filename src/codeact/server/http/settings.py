@@ -21,6 +21,7 @@ class HttpSettings:
     uploads: int = 8  # of them at a time; more wait
     streams: int = 32  # event streams of one user at a time
     patience: float = 30.0  # seconds for the next piece of a request to come, or of an event stream to go
+    slowest: int = 2048  # bytes per second of a request's body, in the long run
     rate: float = 50.0  # requests per second of one user, in the long run
     burst: int = 200  # requests of one user at once
     heartbeat: float = 15.0  # seconds of silence after which an event stream says that it lives
