@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 
 import anyio
 from anyio.abc import TaskGroup
@@ -25,7 +25,7 @@ PAUSE = 0.05  # seconds that an event waits for others, with which it becomes fe
 AGAIN = 1.0  # seconds until the next try to write after the store has failed
 ELSEWHERE = 2.0  # seconds between two looks at what another process may have told
 _NEWEST = 100  # rows that are kept at hand
-_PAGE = 200  # rows that are read at once
+_PAGE = 25  # rows that are read at once: what a listener who does not read holds of them, each up to 64 KiB
 _AT_ONCE = frozenset({"run_ended", "approval_asked", "question_asked"})  # somebody waits for these
 _MOST_WAITING = 4_000_000  # characters of pieces of text; more are left out, since each comes again in one whole
 
@@ -122,7 +122,7 @@ class Telling:
     async def _since(self, number: int) -> Sequence[Told]:
         newest = self._newest
         if newest and newest[0].number <= number + 1:
-            return [told for told in newest if told.number > number]
+            return list(islice((told for told in newest if told.number > number), _PAGE))
         return await self.store.told(self.chat, after=number, most=_PAGE)
 
     def _joined(self, run: str | None, event: Mapping[str, JSON]) -> bool:
