@@ -179,7 +179,7 @@ class Chaos:
 async def _check(talk: Talk, store: Store) -> None:
     runs = {run.id: run for run in await store.runs(talk.id)}
     assert {id: runs[id].text for id in talk.sent} == talk.sent, "what was acknowledged is kept"
-    assert {run.status for run in runs.values()} <= {"answered", "error", "interrupted"}
+    assert {run.status for run in runs.values()} <= {"answered", "error", "interrupted", "cancelled"}
     told = await _log(talk, store)
     assert [one.number for one in told] == list(range(1, len(told) + 1))
     assert talk.seen == told[: len(talk.seen)], "nobody was told what is not in the log, or in another order"
