@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, cast
 from uuid import uuid4
 
 import anyio
@@ -16,7 +15,7 @@ from codeact.server.course import Course
 from codeact.server.given import given_to
 from codeact.server.nouns import Chat, Run
 from codeact.server.store.base import Store
-from codeact.types import JSON
+from codeact.server.wire import digests
 
 _PAGE = 500  # events that are copied at once
 
@@ -52,7 +51,7 @@ async def fork(course: Course, title: str) -> Chat:
 
 async def _copy_log(store: Store, source: str, target: str, ids: Mapping[str, str], runs: list[Run]) -> None:
     """Events of the copied runs, and the bytes that they and the runs refer to."""
-    digests = {digest for run in runs for digest in given_to(run.trajectory).values()}
+    media = {digest for run in runs for digest in given_to(run.trajectory).values()}
     number = 0
     while rows := await store.told(source, after=number, most=_PAGE):
         number = rows[-1].number
@@ -60,20 +59,7 @@ async def _copy_log(store: Store, source: str, target: str, ids: Mapping[str, st
             if run is not None and run in ids:
                 events = [told.event for told in group]
                 await store.tell(target, ids[run], events)
-                digests.update(digest for event in events for digest in _digests(event))
-    for digest in digests:
+                media.update(digest for event in events for digest in digests(event))
+    for digest in media:
         if (found := await store.media(source, digest)) is not None:
             await store.keep_media(target, digest, *found)
-
-
-def _digests(value: JSON) -> Iterator[str]:
-    """Of all `{"media": digest}` in an event."""
-    if isinstance(value, Mapping):
-        fields = cast("Mapping[str, Any]", value)
-        if isinstance(digest := fields.get("media"), str):
-            yield digest
-        for item in fields.values():
-            yield from _digests(item)
-    elif isinstance(value, list):
-        for item in cast("list[Any]", value):
-            yield from _digests(item)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from codeact.types import JSON, Display, Image
 
@@ -95,3 +95,16 @@ def shortened(text: str) -> str:
         cut = len(text) - LONGEST
         text = f"{text[: LONGEST // 2]}\n[… {cut:,} characters left out …]\n{text[-LONGEST // 2 :]}"
     return text.encode("utf-8", "replace").decode()
+
+
+def digests(value: JSON) -> Iterator[str]:
+    """Of all `{"media": digest}` in an event."""
+    if isinstance(value, Mapping):
+        fields_of = cast("Mapping[str, Any]", value)
+        if isinstance(digest := fields_of.get("media"), str):
+            yield digest
+        for item in fields_of.values():
+            yield from digests(item)
+    elif isinstance(value, list):
+        for item in cast("list[Any]", value):
+            yield from digests(item)

@@ -10,6 +10,10 @@ from typing import Any
 
 import anyio
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from codeact.errors import SetupError
 from codeact.server.house import House
@@ -21,7 +25,7 @@ from .conftest import TOKENS, URL, Users
 
 pytestmark = pytest.mark.anyio
 
-OPEN = {"/healthz", "/readyz", "/shared/{token}", "/shared/{token}/export"}
+OPEN = {"/healthz", "/readyz", "/shared/{token}", "/shared/{token}/export", "/shared/{token}/media/{digest}"}
 REFUSED = (401, 429)  # the second once there were many
 BODIES: dict[str, Any] = {
     "/sessions/{id}/messages": {"text": "hello"},
@@ -340,6 +344,19 @@ async def test_the_log_has_no_secret(users: Users, cookie: str, caplog: pytest.L
     assert len([record for record in caplog.records if record.name == "codeact.server.access"]) >= 4
     for secret in (TOKENS["ann"], cookie, code, "in-the-query", "s" * 43, "\r"):
         assert secret not in caplog.text
+
+
+async def test_no_span_has_the_token_of_a_share(users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    async with users.by("ann") as ann:
+        for path in ("/me", "/shared/TOKEN", "/shared/TOKEN/export", "/s/TOKEN", "/login?code=TOKEN"):
+            await ann.get(path)
+        await ann.delete("/sessions/1/shares/TOKEN")
+    spans = [span.to_json() for span in exporter.get_finished_spans()]
+    assert any("/me" in span for span in spans), "nothing is traced at all"
+    assert not any("TOKEN" in span for span in spans)
 
 
 async def test_who_asks_too_often_waits_and_others_do_not(house: House) -> None:

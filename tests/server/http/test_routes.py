@@ -123,6 +123,29 @@ async def test_a_figure_is_served_by_its_digest(house: House, users: Users) -> N
     assert figure == b"\x89PNG\r\n\x1a\n0"
 
 
+def figure(data: str) -> str:
+    """A message that shows these bytes as a picture."""
+    return f"run: from IPython.display import Image, display; display(Image(data={data.encode()!r}, format='png'))"
+
+
+async def test_a_share_shows_its_own_figures_and_no_others(house: House, users: Users) -> None:
+    chat = await users.client("ann").create()
+    await chat.put("given.txt", b"given")
+    await said(house, chat, figure("shared"))
+    share = await chat.share()
+    await said(house, chat, figure("later"))
+    await (await house.room(chat.id, owner="ann")).telling.flushed()
+    async with users.http() as anybody:
+        for data, status in ((b"shared", 200), (b"later", 404), (b"given", 404)):
+            found = await anybody.get(f"{share.path}/media/{hashlib.sha256(data).hexdigest()}")
+            assert found.status_code == status
+            assert status != 200 or (found.content, found.headers["content-type"]) == (data, "image/png")
+        assert (await anybody.get(f"{share.path}/media/..%2F..")).status_code == 404
+        await users.client("ann").http.delete(f"{chat.path}/shares/{share.token}")
+        gone = await anybody.get(f"{share.path}/media/{hashlib.sha256(b'shared').hexdigest()}")
+        assert gone.status_code == 404
+
+
 async def test_a_share_shows_the_talk_up_to_its_run_to_anybody(house: House, users: Users) -> None:
     chat = await users.client("ann").create(settings=Settings(system="our secret rules"))
     first = await said(house, chat, "run: print(1)")

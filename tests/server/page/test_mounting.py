@@ -16,6 +16,8 @@ from starlette.requests import HTTPConnection
 
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.house import House
+from codeact.server.http.app import app as application
+from codeact.server.http.settings import HttpSettings
 from codeact.server.nouns import Share
 from codeact.server.page.mounting import mount
 
@@ -167,3 +169,21 @@ async def test_a_shared_chat_is_a_page_without_script_that_ends_where_it_was_sha
             assert "later" not in page.text
             await house.store.delete_share(share.token)
             assert (await client.get(f"/s/{share.token}")).status_code == 404
+
+
+async def test_a_shared_page_shows_its_figures_to_whoever_has_the_link(warm_sandbox: LocalSandbox) -> None:
+    draws = "from IPython.display import Image, display\ndisplay(Image(data=b'a picture', format='png'))"
+    async with keeping(warm_sandbox, code(draws), "There it is.") as house:
+        room = await a_room(house)
+        run = await room.send("Draw it.")
+        await room.wait()
+        await room.telling.flushed()
+        await house.store.add_share(Share(token="t" * 43, chat=room.chat.id, head=run.id, created=datetime.now(UTC)))
+        served_so = application(house, settings=HttpSettings(public=("/s/",)))
+        mount(served_so, house, owner_of)
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(served_so), base_url="http://127.0.0.1") as client:
+            page = await client.get(f"/s/{'t' * 43}")
+            pictures = [attributes["src"] for tag, attributes in Inspector(page.text).found if tag == "img"]
+            assert len(pictures) == 1
+            picture = await client.get(pictures[0] or "")
+            assert (picture.status_code, picture.content) == (200, b"a picture")

@@ -17,7 +17,7 @@ from codeact.server.http.metrics import Requests
 from codeact.server.http.problems import REQUEST_ID, failures, problem
 
 access: Final = logging.getLogger("codeact.server.access")
-_SECRET_PATHS: Final = re.compile(r"(/shared/|/shares/|/s/)[^/]+")
+SECRET_PATHS: Final = re.compile(r"(/shared/|/shares/|/s/)[^/]+")  # what follows is the token of a share
 _UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
 
 
@@ -66,4 +66,4 @@ class Access:
 
 def shown(path: str) -> str:
     """A path as the log may have it: on one line, without tokens of shares. Queries never get there."""
-    return _UNPRINTABLE.sub("?", _SECRET_PATHS.sub(r"\1*", path))[:300]
+    return _UNPRINTABLE.sub("?", SECRET_PATHS.sub(r"\1*", path))[:300]

@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from codeact.server.house import House
 from codeact.server.http import problems
-from codeact.server.http.access import Access
+from codeact.server.http.access import SECRET_PATHS, Access
 from codeact.server.http.credentials import Credentials
 from codeact.server.http.guard import Guard
 from codeact.server.http.inflow import Inflow
@@ -73,4 +73,5 @@ def _operation(route: BaseRoute) -> str:
 
 def _secret(scope: Scope) -> bool:
     """Requests whose address holds a secret get no span."""
-    return str(scope.get("path", "")).startswith(("/login", "/shared/"))
+    path = str(scope.get("path", ""))
+    return path.startswith("/login") or SECRET_PATHS.search(path) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,11 +12,12 @@ from fastapi import APIRouter, Query, Response
 from codeact.errors import NotFoundError, UsageError
 from codeact.server.http.callers import Owner
 from codeact.server.http.routes.exports import Form, exported
-from codeact.server.http.routes.files import BYTES
+from codeact.server.http.routes.files import BYTES, media
 from codeact.server.http.service import Here, Service
 from codeact.server.http.views import Id, NewShare, RunDetail, SharedView, ShareList, ShareView, public
 from codeact.server.nouns import Run, Share
 from codeact.server.tree import path_to
+from codeact.server.wire import digests
 
 router = APIRouter(tags=["shares"])
 
@@ -64,9 +66,37 @@ async def export_share(token: Id, here: Here, form: Annotated[Form, Query()]) ->
     return await exported(runs, form, "shared")
 
 
-async def _shared(here: Service, token: str) -> tuple[Share, list[Run]]:
+@router.get("/shared/{token}/media/{digest}", response_class=Response, responses=BYTES)
+async def share_media(token: Id, digest: str, here: Here) -> Response:
+    """A figure of what a link shows: none of what was said later, or on another branch."""
+    share = await _share(here, token)
+    path = path_to(await here.house.store.runs(share.chat, trajectories=False), share.head)
+    if not await _shows(here, share.chat, {run.id for run in path}, digest):
+        raise NotFoundError("there is no such figure")
+    answer = await media(here, share.chat, digest)
+    answer.headers["cache-control"] = "no-store"  # or a browser would have it after the link was taken back
+    return answer
+
+
+async def _share(here: Service, token: str) -> Share:
     """Raises `NotFoundError` for a link that is wrong, or was taken back."""
     share = await here.house.store.share(token)
     if share is None:
         raise NotFoundError("there is no such link")
+    return share
+
+
+async def _shared(here: Service, token: str) -> tuple[Share, list[Run]]:
+    """Raises `NotFoundError` as `_share` does."""
+    share = await _share(here, token)
     return share, [public(run) for run in path_to(await here.house.store.runs(share.chat), share.head)]
+
+
+async def _shows(here: Service, chat: str, runs: Collection[str], digest: str) -> bool:
+    """Whether an event of these runs refers to these bytes."""
+    number = 0
+    while rows := await here.house.store.told(chat, after=number):
+        number = rows[-1].number
+        if any(digest in digests(told.event) for told in rows if told.run in runs):
+            return True
+    return False
