@@ -139,6 +139,9 @@ class House:
         with anyio.move_on_after(seconds):
             for room in list(self._awake.values()):
                 await room.wait()
+            await self.shared.ledger.quiet()
+        for scope in self.shared.roomless:
+            scope.cancel()
         async with anyio.create_task_group() as tasks:
             for room in list(self._awake.values()):
                 tasks.start_soon(self._shut, room)

@@ -6,6 +6,8 @@ import time
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
+import anyio
+
 from codeact.errors import QuotaError
 from codeact.server.settings import Quotas
 
@@ -21,6 +23,7 @@ class Ledger:
     _cpu: dict[str, deque[tuple[float, float]]] = field(default_factory=lambda: defaultdict(deque[tuple[float, float]]))
 
     running: Counter[str] = field(default_factory=Counter[str])  # runs going on, by owner
+    _ended: anyio.Event = field(default_factory=anyio.Event)  # the next run
 
     def begin(self, owner: str) -> None:
         """Enter a run. Raises `QuotaError` where there are as many as there may be."""
@@ -36,6 +39,13 @@ class Ledger:
         self.running[owner] -= 1
         if not self.running[owner]:
             del self.running[owner]
+        ended, self._ended = self._ended, anyio.Event()
+        ended.set()
+
+    async def quiet(self) -> None:
+        """Until no run goes on."""
+        while self.running:
+            await self._ended.wait()
 
     def charge(self, owner: str, seconds: float) -> None:
         """Enter processor time that was just used."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
+import anyio
 from anyio.abc import TaskGroup
 
 from codeact.agent import Agent, Approve, Budget
@@ -24,6 +27,10 @@ from codeact.types import JSON
 AGAIN = 10.0  # seconds after which another replica, or this one, may do what this one does not now
 
 
+def restarting() -> QuotaError:
+    return QuotaError("the service is being restarted; try again in a moment", AGAIN)
+
+
 @dataclass(slots=True, kw_only=True)
 class Shared:
     store: Store
@@ -33,6 +40,7 @@ class Shared:
     sandbox: Sandbox
     ledger: Ledger
     draining: bool = False
+    roomless: set[anyio.CancelScope] = field(default_factory=set[anyio.CancelScope])  # of runs that have no room
     _models: dict[str, OpenedOnce] = field(default_factory=dict[str, OpenedOnce])
     _tellings: WeakValueDictionary[str, Telling] = field(default_factory=WeakValueDictionary[str, Telling])
 
@@ -50,6 +58,25 @@ class Shared:
     async def note(self, owner: str, chat: str | None, what: str, **detail: JSON) -> None:
         """A line of the audit log. Raises `StoreError`."""
         await self.store.note(Deed(at=datetime.now(UTC), owner=owner, chat=chat, what=what, detail=detail))
+
+    @contextmanager
+    def run_without_room(self, owner: str) -> Generator[None]:
+        """For the body, a run of this user goes on that is no chat's: draining waits for it, and ends it at last.
+
+        Raises:
+            QuotaError: there are as many as there may be, the hour's processor time is used up, or draining ended it.
+        """
+        self.admit_run(owner)
+        scope = anyio.CancelScope()
+        self.roomless.add(scope)
+        try:
+            with scope:
+                yield
+        finally:
+            self.roomless.discard(scope)
+            self.ledger.end(owner)
+        if scope.cancelled_caught:
+            raise restarting()
 
     def admit_run(self, owner: str) -> None:
         """Enter a run into the ledger; `ledger.end` takes it out. Raises `QuotaError` where there may be no more."""
@@ -78,7 +105,7 @@ class Shared:
     def check_open(self) -> None:
         """Raises `QuotaError` while the service is being shut down."""
         if self.draining:
-            raise QuotaError("the service is being restarted; try again in a moment", AGAIN)
+            raise restarting()
 
     def agent(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 from codeact.agent import Agent
@@ -71,21 +71,9 @@ class Lent:
         await self.house.shared.note(self.owner, None, "action", through=self.through, code=code)
         return True
 
-    @contextmanager
-    def run(self) -> Generator[None]:
-        """For the body, a run of this user goes on.
-
-        Raises:
-            QuotaError: there are as many as there may be, or the hour's processor time is used up.
-        """
-        self.house.shared.check_open()
-        ledger = self.house.shared.ledger
-        ledger.check_cpu(self.owner)
-        ledger.begin(self.owner)
-        try:
-            yield
-        finally:
-            ledger.end(self.owner)
+    def run(self) -> AbstractContextManager[None]:
+        """See `Shared.run_without_room`."""
+        return self.house.shared.run_without_room(self.owner)
 
     @contextmanager
     def charged(self, session: Session) -> Generator[None]:
