@@ -26,7 +26,7 @@ async def main(address: str) -> None:
     async with (
         open_store(address) as store,
         LocalSandbox(preload=(), spares=0) as place,  # starts sooner
-        House.open(store, HouseSettings(models=models, sandbox=place)) as house,
+        House.open(store, HouseSettings(models=models, sandbox=place, lease=3600)) as house,
     ):
         chat = await house.new_chat("anne")
         room = await house.room(chat.id, owner="anne")

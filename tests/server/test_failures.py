@@ -162,7 +162,7 @@ async def test_a_store_that_is_gone_keeps_no_session_from_ending(warm_sandbox: L
 
 
 async def test_quotas_of_runs_chats_processor_time_and_files(warm_sandbox: LocalSandbox) -> None:
-    quotas = Quotas(own_runs=1, own_chats=2, own_cpu=0.3, upload=100)
+    quotas = Quotas(own_runs=1, own_chats=2, own_cpu=1000, upload=100)
     busy = code("print('on', flush=True)\nimport time; time.sleep(600)")
     async with keeping(warm_sandbox, busy, "Hello.", quotas=quotas) as house:
         first, second = await a_room(house), await a_room(house)
@@ -176,7 +176,9 @@ async def test_quotas_of_runs_chats_processor_time_and_files(warm_sandbox: Local
             await second.send("Hello")
         assert refused.value.again is not None
         await first.stop()
-        await second.run_code("import time\nwhile time.process_time() < 0.6: pass")
+        await second.run_code("import time\nend = time.process_time() + 0.1\nwhile time.process_time() < end: pass")
+        assert house.shared.ledger.cpu(ANNE) > 0
+        house.shared.ledger.charge(ANNE, 1000)
         with pytest.raises(QuotaError, match="processor time"):
             await second.run_code("1")
         with pytest.raises(QuotaError, match="processor time") as refused:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -243,12 +242,21 @@ async def test_a_body_that_does_not_come_is_given_up(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"[" * 100_000, b'{"a":' * 20_000, b'{"title": 1e999999}', b"\xff\xfe", b'{"title": "\\ud800"}', b"nul"]
+    ("body", "expected"),
+    [
+        (b"[" * 100_000, 400),
+        (b'{"a":' * 20_000, 400),
+        (b'{"title": 1e999999}', 422),
+        (b"\xff\xfe", 422),
+        (b'{"title": "\\ud800"}', 422),
+        (b"nul", 422),
+    ],
+    ids=("brackets", "braces", "number", "bytes", "surrogate", "word"),
 )
-async def test_a_body_made_to_break_a_parser_is_a_wrong_request(users: Users, body: bytes) -> None:
+async def test_a_body_made_to_break_a_parser_is_a_wrong_request(users: Users, body: bytes, expected: int) -> None:
     async with users.by("ann") as ann:
         answer = await ann.post("/sessions", content=body, headers={"content-type": "application/json"})
-        assert answer.status_code in (201, 400, 422)
+        assert answer.status_code == expected, answer.text
 
 
 async def test_no_path_leads_out_of_the_workspace(users: Users) -> None:
@@ -406,7 +414,7 @@ async def test_a_share_gives_nothing_but_to_read_its_branch(house: House, users:
         shown = (await anybody.get(share.path)).text
         assert "shown" in shown
         assert "another branch" not in shown
-        assert chat.id not in json.dumps(list(json.loads(shown)))
+        assert chat.id not in shown
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             assert (await anybody.request(method, share.path)).status_code in (403, 404, 405)
         assert (await anybody.get(f"/sessions/{chat.id}")).status_code == 401

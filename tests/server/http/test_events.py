@@ -124,7 +124,7 @@ async def test_silence_is_filled_with_signs_of_life(house: House) -> None:
 async def test_who_does_not_read_is_cut_off_and_comes_back_without_a_loss(house: House) -> None:
     """Its connection ends after the patience; nothing piles up for it, and the log has all it has missed."""
     async with (
-        answering(house, HttpSettings(patience=0.3)) as (application, url),
+        answering(house, HttpSettings(unread=0.3)) as (application, url),
         connect(url, token=TOKENS["ann"]) as client,
     ):
         chat = await client.create()

@@ -271,10 +271,11 @@ async def test_bodies_that_are_no_request_are_refused_in_the_same_form(serve):
 
 
 async def test_actions_are_in_the_audit_log_and_their_time_is_the_users(serve):
-    async with serve(ADD, "42.") as place, place.client() as client:
+    busy = "import time\nend = time.process_time() + 0.1\nwhile time.process_time() < end: pass"
+    async with serve(f"```python\n{busy}\n```", "Done.") as place, place.client() as client:
         await client.chat.completions.create(model="codeact", messages=ASK)
         (deed,) = await place.house.store.deeds(owner="ada")
-        assert (deed.what, deed.detail) == ("action", {"through": "chat", "code": "print(21 + 21)"})
+        assert (deed.what, deed.detail) == ("action", {"through": "chat", "code": busy})
         assert place.house.shared.ledger.cpu("ada") > 0
         assert not place.house.shared.ledger.running
 

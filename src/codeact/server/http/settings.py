@@ -20,7 +20,8 @@ class HttpSettings:
     upload: int = 96 * MiB  # bytes of a request that gives files, which the house's quota bounds once more
     uploads: int = 8  # of them at a time; more wait
     streams: int = 32  # event streams of one user at a time
-    patience: float = 30.0  # seconds for the next piece of a request to come, or of an event stream to go
+    patience: float = 30.0  # seconds for the next piece of a request to come
+    unread: float = 30.0  # seconds for a piece of an event stream to be taken by who reads it
     slowest: int = 2048  # bytes per second of a request's body, in the long run
     rate: float = 50.0  # requests per second of one user, in the long run
     burst: int = 200  # requests of one user at once

@@ -50,4 +50,4 @@ async def listen(
             async with here.house.listen(id, after=start) as told:
                 yield told
 
-    return EventStream(events, heartbeat=here.settings.heartbeat, patience=here.settings.patience, closing=here.closing)
+    return EventStream(events, heartbeat=here.settings.heartbeat, patience=here.settings.unread, closing=here.closing)
