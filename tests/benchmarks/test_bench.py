@@ -28,7 +28,7 @@ def test_the_bench_runs_and_writes_its_page(tmp_path: Path) -> None:
 
 
 def test_the_load_test_runs_and_meets_no_errors(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.load", "--quick", "--chats", "2", "--turns", "2"]
+    command = [sys.executable, "-m", "benchmarks.load", "--quick", "--chats", "2", "--turns", "1"]
     command += ["--json", str(tmp_path / "found.json")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
