@@ -205,7 +205,7 @@ class RemoteChat:
         return (await self.client.get(f"{self.path}/files", FileList)).files
 
     async def put(self, path: str, data: bytes | Path) -> FileView:
-        """Give the code a file, from bytes or from a file of this machine, which is never held in memory."""
+        """Give the code a file, from bytes or from a file of this machine, which is read piece by piece."""
         content = data if isinstance(data, bytes) else _pieces(data)
         answer = await self.client.ask("PUT", f"{self.path}/files/{quote(path)}", content=content)
         return FileView.model_validate_json(answer.content)

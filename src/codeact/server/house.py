@@ -22,6 +22,7 @@ from codeact.server.ledger import Ledger
 from codeact.server.nouns import Chat, Settings, Told
 from codeact.server.replica import has_ended, replica_name
 from codeact.server.room import Room
+from codeact.server.scratch import scratch
 from codeact.server.settings import HouseSettings
 from codeact.server.shared import AGAIN, Shared
 from codeact.server.store.base import Store
@@ -63,11 +64,20 @@ class House:
         """
         settings = settings or HouseSettings()
         async with AsyncExitStack() as stack:
+            folder = await stack.enter_async_context(scratch())
             sandbox = settings.sandbox or await stack.enter_async_context(LocalSandbox())
             tasks = await stack.enter_async_context(beside())
             replica, ledger = settings.replica or replica_name(), Ledger(settings.quotas)
             house = cls(
-                Shared(store=store, settings=settings, replica=replica, tasks=tasks, sandbox=sandbox, ledger=ledger)
+                Shared(
+                    store=store,
+                    settings=settings,
+                    replica=replica,
+                    tasks=tasks,
+                    sandbox=sandbox,
+                    ledger=ledger,
+                    folder=folder,
+                )
             )
             await house.recover()
             tasks.start_soon(house._see_to_it)

@@ -22,7 +22,7 @@ from codeact.server.oversight import Oversight
 from codeact.server.recording import Narrator
 from codeact.server.shared import Shared
 from codeact.server.wire import Wire
-from codeact.types import ExecResult
+from codeact.types import JSON, ExecResult
 
 _LOOK = 5.0  # seconds to wait for a moment between two actions, to look at variables
 _LONGEST_TITLE = 200  # characters
@@ -183,11 +183,15 @@ class Room:
 
     async def put(self, path: str, data: bytes | Path) -> None:
         """Write a file of the workspace. Raises `TransferError` as `Session.put`, `QuotaError` for a large one."""
-        content = data if isinstance(data, bytes) else await anyio.Path(data).read_bytes()
-        given = (await keep_given(self.shared, self.chat, [(path, content)]))[0]
+        noted = await self._kept(path, data)
         async with self._beside() as course:
-            await course.living.conversation.session.put(path, content)
-            course.given.append(given.noted)
+            await course.living.conversation.session.put(path, data)
+            course.given.append(noted)
+
+    async def _kept(self, path: str, data: bytes | Path) -> JSON:
+        """Keep a file in the store, which takes it whole: its bytes are let go again before the session gets it."""
+        content = data if isinstance(data, bytes) else await anyio.Path(data).read_bytes()
+        return (await keep_given(self.shared, self.chat, [(path, content)]))[0].noted
 
     async def get(self, path: str) -> bytes:
         """Raises `TransferError` as `Session.get`."""

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 import anyio
@@ -39,6 +40,7 @@ class Shared:
     tasks: TaskGroup
     sandbox: Sandbox
     ledger: Ledger
+    folder: Path  # for files on their way; nobody else may read it, and it is gone with the process
     draining: bool = False
     roomless: set[anyio.CancelScope] = field(default_factory=set[anyio.CancelScope])  # of runs that have no room
     _models: dict[str, OpenedOnce] = field(default_factory=dict[str, OpenedOnce])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,22 @@ async def test_a_figure_is_served_by_its_digest(house: House, users: Users) -> N
     await (await house.room(chat.id, owner="ann")).telling.flushed()
     figure = await chat.media(hashlib.sha256(b"\x89PNG\r\n\x1a\n0").hexdigest())
     assert figure == b"\x89PNG\r\n\x1a\n0"
+
+
+async def test_a_file_on_its_way_lies_where_the_next_service_would_remove_it(house: House, users: Users) -> None:
+    chat = await users.client("ann").create()
+    seen: list[int] = []
+
+    def there() -> int:
+        return len([path for path in house.shared.folder.iterdir() if path.name != "lock"])
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one "
+        seen.append(there())
+        yield b"two"
+
+    await users.client("ann").http.put(f"{chat.path}/files/given.txt", content=pieces())
+    assert (await chat.get("given.txt"), seen, there()) == (b"one two", [1], 0)
 
 
 def figure(data: str) -> str:

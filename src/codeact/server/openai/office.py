@@ -18,8 +18,8 @@ from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.containers import Container, Containers
 from codeact.server.openai.lent import Lent
 from codeact.server.openai.responses import Responses
-from codeact.server.openai.scratch import scratch
 from codeact.server.openai.uploads import Uploads
+from codeact.server.scratch import scratch
 
 Part = TypeVar("Part")
 

@@ -30,10 +30,13 @@ async def list_files(id: Id, owner: Owner, here: Here) -> FileList:
 
 @router.put("/sessions/{id}/files/{path:path}", status_code=201, openapi_extra=_UPLOAD)
 async def put_file(id: Id, path: str, request: Request, owner: Owner, here: Here) -> FileView:
-    """Give a file to the code; the body is its content. It is written piece by piece and never held in memory."""
+    """Give a file to the code; the body is its content. What comes is written to the disk
+    piece by piece; it is in memory as a whole only while the database takes it.
+    """
     name = _within(path)
     await here.chat(id, owner)  # before anything is read
-    async with here.uploads, anyio.NamedTemporaryFile(prefix="codeact-upload-") as file:
+    folder = here.house.shared.folder  # what a killed service leaves there, the next one removes
+    async with here.uploads, anyio.NamedTemporaryFile(dir=str(folder)) as file:
         size = 0
         async for piece in request.stream():
             size += await file.write(piece)

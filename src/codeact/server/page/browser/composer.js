@@ -82,7 +82,7 @@ export default {
       if (this.files.some((file) => file.state === "going")) this.$emit("attach");
     },
     async upload(folder) {
-      // Each is the body of a request of its own, so the server never holds one in memory.
+      // Each is the body of a request of its own, so the server writes it down as it comes.
       for (const given of this.files.filter((file) => file.state === "going" && !file.begun)) {
         given.begun = true;
         const answer = await fetch(folder + encodeURIComponent(given.name), { method: "PUT", body: given.file }).catch(() => null);

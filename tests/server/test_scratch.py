@@ -7,13 +7,13 @@ import tempfile
 import anyio
 import pytest
 
-from codeact.server.openai.scratch import scratch
+from codeact.server.scratch import scratch
 
 pytestmark = pytest.mark.anyio
 
 KILLED = """
 import anyio, os
-from codeact.server.openai.scratch import scratch
+from codeact.server.scratch import scratch
 async def main():
     async with scratch() as folder:
         (folder / "file-1").write_bytes(b"data")
