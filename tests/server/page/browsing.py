@@ -14,7 +14,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-PATIENCE = 30.0  # seconds, for slow machines; never waited for otherwise
+PATIENCE = 60.0  # seconds, for slow machines; never waited for otherwise
 FIELD = "textarea[aria-label=Message]"
 T = TypeVar("T")
 

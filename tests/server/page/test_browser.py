@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,14 +34,21 @@ SITE = Path(__file__).parent / "site.py"
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
     """One service and one browser for all that is tried here; each test has a conversation of its own."""
-    with subprocess.Popen([sys.executable, SITE], stdout=subprocess.PIPE, text=True) as serving:
+    with logged_in(sys.executable, str(SITE)) as reader:
+        yield reader
+
+
+@contextmanager
+def logged_in(*command: str, **environment: str) -> Generator[Reader]:
+    """A service in a process of its own, the first line of which has a login link, and a browser that took it."""
+    surroundings = {**os.environ, **environment}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=surroundings) as serving:
         try:
             assert serving.stdout is not None
-            link = serving.stdout.readline().strip()
-            assert link.startswith("http://127.0.0.1"), "the service does not start"
-            base = link.partition("/login")[0]
-            with browser(str(shutil.which("chromium")), str(shutil.which("chromedriver")), base) as reader:
-                reader.driver.get(link)
+            link = re.search(r"(http://127[.]0[.]0[.]1:\d+)/login[?]code=[\w-]+", serving.stdout.readline())
+            assert link, "the service does not start"
+            with browser(str(shutil.which("chromium")), str(shutil.which("chromedriver")), link[1]) as reader:
+                reader.driver.get(link[0])
                 reader.until(lambda: reader.all(FIELD), "the page after the login")
                 yield reader
         finally:
@@ -54,6 +63,20 @@ def page(reader: Reader) -> Iterator[Reader]:
     yield reader
     assert reader.complaints() == []
     assert reader.run("return window.hacked") is None
+
+
+@pytest.mark.model
+def test_the_embedded_model_is_talked_with(smollm2: str, tmp_path: Path) -> None:
+    """The real command and the real model, which is not clever: that it says anything is enough."""
+    options = ["--json", "--port=0", f"--model=local:{smollm2}", f"--database=sqlite:{tmp_path / 'chats.db'}"]
+    quick = ["--sandbox=benchmarks.served:Quick", "--turns=1", "--drain=0"]
+    command = [sys.executable, "-m", "codeact", "serve", *options, *quick]
+    with logged_in(*command, PYTHONPATH=os.pathsep.join(filter(None, sys.path))) as page:
+        page.say("Say hello.")
+        page.until(lambda: any(page.text(written).strip() for written in (".thought", ".code")), "the model's words")
+        page.type(Keys.ESCAPE)  # unless it has come to an end by itself
+        page.until(lambda: page.all(".end .meter"), "the end of the run")
+        assert page.complaints() == []
 
 
 def test_a_message_is_worked_out_before_the_readers_eyes(page: Reader) -> None:
