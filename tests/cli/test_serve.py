@@ -100,7 +100,12 @@ async def come_back(url: str, chat: str, after: int) -> list[Told]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(["--host", "0.0.0.0"], "--tls-cert and --tls-key"), (["--token", "short"], "24 or more")]
+    ("arguments", "said"),
+    [
+        (["--host", "0.0.0.0"], "--tls-cert and --tls-key"),
+        (["--token", "short"], "24 or more"),
+        (["--results", ".", "--no-page"], "leave --no-page out"),
+    ],
 )
 def test_what_is_not_safe_is_refused(codeact: Codeact, arguments: list[str], said: str) -> None:
     done = codeact("serve", "--port", "0", "-m", codeact.script("x"), *arguments)

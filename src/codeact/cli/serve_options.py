@@ -88,5 +88,9 @@ class ServeOptions:
         float, _keep(min=0.0, metavar="SECONDS", help="That runs may take to end when the service is told to.")
     ] = 30.0
     page: Annotated[bool, _keep("--page/--no-page", help="The web page beside the API.")] = True
+    results: Annotated[
+        list[Path],
+        _keep(metavar="PATH", help="Results of bench or collect that the page shows: a file or folder; repeatable."),
+    ] = field(default_factory=list[Path])
     access_log: Annotated[bool, _keep("--access-log", help="A line for each request, on standard error.")] = False
     json: Annotated[bool, _keep("--json", help="Print JSON lines.")] = False

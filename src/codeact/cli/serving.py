@@ -41,6 +41,8 @@ QUOTAS = Bounds("--quota", Quotas, _SIZES, frozenset(["own_cpu"]))
 
 async def serve(options: ServeOptions) -> int:
     """Raises what is wrong with the options, or missing on this machine, before anything is answered."""
+    if options.results and not options.page:
+        raise UsageError("--results is shown by the page; leave --no-page out")
     binding = Binding(
         host=options.host,
         port=options.port,
@@ -64,7 +66,7 @@ async def _answer(options: ServeOptions, house: House, binding: Binding, listeni
     application = app(house, settings=settings, tokens={digest(token): options.user})
     service: Service = application.state.service
     add_protocols(application, house)
-    page = options.page and add_page(application, house)
+    page = options.page and add_page(application, house, options.results)
 
     def say() -> None:
         _say(options, where, f"{where}/login?code={service.credentials.invite(options.user)}", token, page=page)

@@ -212,3 +212,18 @@ def test_going_on_from_any_number_gives_the_same_as_from_the_beginning(events: l
     whole = reduce(fold, log, Shown())
     assert reduce(fold, log[cut:], reduce(fold, log[:cut], Shown())) == whole
     assert whole.number == len(log)
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        ([1, "x"], "rate(1, 'x')"),
+        ({"$": "tuple", "v": ["EUR", {"$": "set", "v": [1]}]}, "rate('EUR', (1,))"),
+        ({"$tuple": ["EUR"]}, "rate('EUR')"),
+        (3, "rate(3)"),
+    ],
+)
+def test_arguments_of_a_call_are_read_however_they_were_recorded(args: Any, text: str) -> None:
+    record = {"name": "rate", "args": args, "text": "1.1"}
+    run = run_of({"kind": "turn_started", "number": 1}, {"kind": "tool_returned", "record": record})
+    assert [call.text for call in run.turns[0].output.calls] == [text]

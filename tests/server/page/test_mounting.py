@@ -20,6 +20,7 @@ from codeact.server.http.app import app as application
 from codeact.server.http.settings import HttpSettings
 from codeact.server.nouns import Share
 from codeact.server.page.mounting import mount
+from codeact.server.page.results.shelf import Shelf
 
 from ..keeping import ANNE, a_room, code, keeping  # noqa: TID252 (tests are no package with a name)
 from .harmless import Inspector
@@ -28,18 +29,20 @@ pytestmark = pytest.mark.anyio
 
 
 def owner_of(asked: HTTPConnection) -> str | None:
-    return asked.headers.get("x-owner")
+    return asked.headers.get("x-owner") or None
 
 
 @asynccontextmanager
-async def served(house: House, owner: str | None = ANNE) -> AsyncGenerator[tuple[FastAPI, httpx2.AsyncClient]]:
+async def served(
+    house: House, owner: str | None = ANNE, shelf: Shelf | None = None
+) -> AsyncGenerator[tuple[FastAPI, httpx2.AsyncClient]]:
     app = FastAPI()
 
     @app.get("/api")
     async def api() -> str:
         return "of the API"
 
-    mount(app, house, owner_of)
+    mount(app, house, owner_of, shelf)
     headers = {"x-owner": owner} if owner else {}
     transport = httpx2.ASGITransport(app)
     async with (

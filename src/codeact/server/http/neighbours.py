@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.requests import HTTPConnection
 
+from codeact.errors import MissingExtraError
 from codeact.server.house import House
 from codeact.server.http.callers import caller_in, owner_of
 from codeact.server.openai.router import router
 
-Mounts = Callable[[FastAPI, House, Callable[[HTTPConnection], str | None]], None]
+Mounts = Callable[[FastAPI, House, Callable[[HTTPConnection], str | None], Any], None]
 SHARED_PAGE = "/s/"  # of a share: for anybody who has the link
 
 
@@ -22,12 +25,20 @@ def add_protocols(application: FastAPI, house: House) -> None:
     application.include_router(router(house, owner=_owner), prefix="/v1")
 
 
-def add_page(application: FastAPI, house: House) -> bool:
-    """The web page; False where its toolkit is not installed."""
+def add_page(application: FastAPI, house: House, results: Sequence[Path] = ()) -> bool:
+    """The web page; False where its toolkit is not installed. `results`: files and folders of them that it shows.
+
+    Raises:
+        UsageError: such a file is not there, or is none of results.
+        MissingExtraError: there are results, and nothing to show them with.
+    """
     if find_spec("nicegui") is None:
+        if results:
+            raise MissingExtraError("server", "the page that shows results")
         return False
     mount: Mounts = import_module("codeact.server.page.mounting").mount
-    mount(application, house, _owner_if_any)
+    shelf = import_module("codeact.server.page.results.shelf").Shelf(results) if results else None
+    mount(application, house, _owner_if_any, shelf)
     return True
 
 

@@ -48,7 +48,7 @@ def document(title: str, body: str, *, status: int = 200, kind: str = "") -> HTM
         f"<style>{STYLE}</style></head>"
         f'<body class="document {kind}"><main>{body}</main></body></html>'
     )
-    return HTMLResponse(html, status, headers={"content-security-policy": policy.still(STYLE)})
+    return HTMLResponse(html.encode(errors="replace"), status, headers={"content-security-policy": policy.still(STYLE)})
 
 
 async def _talk(house: House, share: Share) -> Response:

@@ -11,11 +11,12 @@ from importlib import import_module
 from typing import Any, cast
 from urllib.parse import parse_qs
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from nicegui import core, ui
 from nicegui.client import Client, templates
+from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,12 +24,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from codeact.server.house import House
 from codeact.server.page import policy
 from codeact.server.page.documents import documents
+from codeact.server.page.results.routes import results
+from codeact.server.page.results.shelf import Shelf
 
 OwnerOf = Callable[[HTTPConnection], str | None]
 
 _OURS = re.compile(r"/(?:c/[\w-]{1,128})?|/favicon\.ico|/_nicegui/\d[^/]*/.*|/_nicegui_ws/.*")
 _SOCKET = "/_nicegui_ws/"
 _KEY = "codeact.page"
+_LOGIN = "Please use the login link."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +41,20 @@ class Place:
 
     house: House
     owner_of: OwnerOf
+    results: bool = False  # whether there are any to be looked at
 
 
-def mount(app: FastAPI, house: House, owner_of: OwnerOf) -> None:
-    """Add the page to an application: `/`, `/c/CHAT`, and `/s/TOKEN` for readers of a shared chat.
+def mount(app: FastAPI, house: House, owner_of: OwnerOf, shelf: Shelf | None = None) -> None:
+    """Add the page to an application: `/`, `/c/CHAT`, and `/s/TOKEN` for readers of a shared chat; with a shelf of
+    results also `/results`, for all users alike.
 
     `owner_of` tells who asks, from what stands before all routes; nobody gets no page. `/s/` has to be open to
     everybody. NiceGUI is one per process: one application at a time can have the page.
     """
     app.include_router(documents(house))
-    app.router.routes.append(Pages(Place(house, owner_of)))
+    if shelf is not None:
+        app.include_router(results(shelf), dependencies=[Depends(_known(owner_of))])
+    app.router.routes.append(Pages(Place(house, owner_of, shelf is not None)))
     shell, main = _toolkit(), app.router.lifespan_context
 
     @asynccontextmanager
@@ -55,6 +63,14 @@ def mount(app: FastAPI, house: House, owner_of: OwnerOf) -> None:
             yield state
 
     app.router.lifespan_context = with_toolkit
+
+
+def _known(owner_of: OwnerOf) -> Callable[[Request], None]:
+    def check(request: Request) -> None:
+        if owner_of(request) is None:
+            raise HTTPException(403, _LOGIN)
+
+    return check
 
 
 def place_of(scope: Scope) -> Place:
@@ -105,7 +121,7 @@ class Pages(BaseRoute):
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             else:
-                await PlainTextResponse("Please use the login link.", 403)(scope, receive, send)
+                await PlainTextResponse(_LOGIN, 403)(scope, receive, send)
             return
         scope[_KEY] = self.place
         await self.app(scope, receive, send)

@@ -36,7 +36,7 @@ async def _build(request: Request, client: Client, chat: str | None) -> None:
     if client.content.parent_slot is not None:  # the toolkit's own `main` is around all of it; ours is the talk
         client.content.parent_slot.parent.props["role"] = "presentation"
     ui.add_head_html(f'<link rel="stylesheet" href="{STYLE_ADDRESS}">')
-    screen = Screen(place.house, owner, f"{request.url.scheme}://{request.url.netloc}")
+    screen = Screen(place.house, owner, f"{request.url.scheme}://{request.url.netloc}", place.results)
     acts = Acts(screen)
     screen.build(acts.pressed, acts.composing())
     cast("Any", client).on_delete(screen.leave)  # partly typed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from codeact.server.page.shown import Failure
@@ -39,8 +39,9 @@ def source(action: Mapping[str, JSON]) -> str | None:
 
 def called(call: Mapping[str, JSON]) -> str:
     """A call of a tool, or the record of one, as one would write it."""
-    args: Any = call.get("args", ())
-    return call_text(ToolCall(text_of(call, "name"), tuple(_plain(arg) for arg in _plain(args)), _kwargs(call)))
+    given = _plain(call.get("args", ()))  # a record's may be anything
+    args = cast("Sequence[JSON]", given) if isinstance(given, list | tuple) else (given,)
+    return call_text(ToolCall(text_of(call, "name"), tuple(map(_plain, args)), _kwargs(call)))
 
 
 def _kwargs(call: Mapping[str, JSON]) -> dict[str, Any]:
@@ -48,8 +49,12 @@ def _kwargs(call: Mapping[str, JSON]) -> dict[str, Any]:
 
 
 def _plain(value: JSON) -> Any:
-    """Tagged values (`{"$tuple": […]}`) without their tag: they are shown, not computed with."""
+    """Tagged values (`{"$tuple": […]}`; of a record of a call `{"$": "tuple", "v": […]}`) without their tag: they are
+    shown, not computed with.
+    """
     match value:
+        case {"$": "tuple" | "set" | "frozenset", "v": list()}:
+            return tuple(map(_plain, cast("list[JSON]", value["v"])))
         case {"$tuple": items} | {"$set": items} | {"$frozenset": items}:
             return tuple(map(_plain, items))
         case list():

@@ -42,6 +42,7 @@ class Screen:
     house: House
     owner: str
     base: str  # the service's own address, for links that are given away
+    results: bool = False  # whether there are results of benches to go to
     chat: Chat | None = None
     shown: Shown = field(default_factory=Shown)
     draft: Settings = field(default_factory=Settings)  # of a chat that is not made before something is said
@@ -57,7 +58,9 @@ class Screen:
 
     def build(self, hear: Heard, compose: Mapping[str, Callable[[Any], Awaitable[None]]]) -> None:
         """Lay the page out, in the page that NiceGUI has open now."""
-        self.parts = lay_out(partial(self._on_press, hear), self._wrapped(compose), self.house.settings.quotas.upload)
+        side = sidebar.HEAD + (sidebar.TO_RESULTS if self.results else "")
+        most = self.house.settings.quotas.upload
+        self.parts = lay_out(partial(self._on_press, hear), self._wrapped(compose), side, most)
 
     # --- which chat -------------------------------------------------------------------------------
 
@@ -252,14 +255,16 @@ class Parts:
     panel: Region
 
 
-def lay_out(hear: Heard, compose: Mapping[str, Callable[..., Any]], most: int) -> Parts:
-    """The page from left to right. `compose` is what hears the shell and the composer; `most` bytes may a file have."""
+def lay_out(hear: Heard, compose: Mapping[str, Callable[..., Any]], side: str, most: int) -> Parts:
+    """The page from left to right. `compose` is what hears the shell and the composer, `side` stands above the list;
+    `most` bytes may a file have.
+    """
     with Shell() as shell:
         for name in ("key", "went"):
             shell.on(name, compose[name])
         tag("a", "skip", href="#message").props["innerHTML"] = "To the message"
         with tag("nav", "side", aria_label="Conversations"):
-            Region.of("div", hear, classes="side-head").html(sidebar.HEAD)
+            Region.of("div", hear, classes="side-head").html(side)
             chats = Region.of("div", hear, classes="chats")
         with tag("main", "main"):
             head = Region.of("header", hear, classes="top")

@@ -22,6 +22,7 @@ HEAD = (
     '<input type="search" data-typed="search" data-escape="unsearch" placeholder="Search" maxlength="200" '
     'autocomplete="off"><kbd>Ctrl K</kbd></label>'
 )
+TO_RESULTS = f'<a href="/results" class="elsewhere">{icon("view")}Results of benches</a>'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Results of `codeact bench` and `codeact instruct collect`, to be looked through: pages without any script."""
