@@ -1,4 +1,4 @@
-"""A real server on loopback, with the scripted model and the real sandbox; the official client against it."""
+"""The whole application on loopback, with the scripted model and the real sandbox; the official client against it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,20 @@ import openai
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 
 from codeact.models.scripted import ScriptedModel, ScriptedReply
 from codeact.sandbox.base import Limits, MiB
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.house import House
-from codeact.server.openai.router import router
+from codeact.server.http.app import app
+from codeact.server.http.credentials import digest
+from codeact.server.http.neighbours import add_protocols
+from codeact.server.http.settings import HttpSettings
 from codeact.server.settings import HouseSettings, Quotas
 from codeact.server.store import open_store
 
 LIMITS = Limits(memory=1024 * MiB, total_memory=2048 * MiB, workspace=64 * MiB)
 TOKENS = {"token-of-ada": "ada", "token-of-bob": "bob"}
-
-
-async def owner_of(request: Request) -> str:
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or token not in TOKENS:
-        raise HTTPException(401, "this token is not known")
-    return TOKENS[token]
 
 
 @dataclass
@@ -56,7 +50,11 @@ Serve = Callable[..., AbstractAsyncContextManager[Place]]
 def serve(warm_sandbox: LocalSandbox) -> Serve:
     @asynccontextmanager
     async def serving(
-        *replies: ScriptedReply, model: ScriptedModel | None = None, quotas: Quotas | None = None, **options: object
+        *replies: ScriptedReply,
+        model: ScriptedModel | None = None,
+        quotas: Quotas | None = None,
+        http: HttpSettings | None = None,
+        **options: object,
     ) -> AsyncIterator[Place]:
         model = model or ScriptedModel(replies)
         settings = HouseSettings(
@@ -66,17 +64,18 @@ def serve(warm_sandbox: LocalSandbox) -> Serve:
             quotas=quotas or Quotas(),
         )
         async with open_store("sqlite::memory:") as store, House.open(store, settings) as house:
-            app = FastAPI()
-            app.include_router(router(house, owner=owner_of, **options), prefix="/v1")
-            async with on_loopback(app) as address:
+            tokens = {digest(token): owner for token, owner in TOKENS.items()}
+            application = app(house, settings=http or HttpSettings(rate=1000.0, burst=10_000), tokens=tokens)
+            add_protocols(application, house, **options)
+            async with on_loopback(application) as address:
                 yield Place(f"{address}/v1", model, house)
 
     return serving
 
 
 @asynccontextmanager
-async def on_loopback(app: FastAPI) -> AsyncIterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on", ws="none"))
+async def on_loopback(application: FastAPI) -> AsyncIterator[str]:
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_config=None, lifespan="on", ws="none"))
     failures: list[Exception] = []  # raised below: the task group would wrap them, and cancel the server in the middle
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve)

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from codeact.server.http.callers import caller_in
 from codeact.server.http.headers import complete
 from codeact.server.http.metrics import Requests
-from codeact.server.http.problems import REQUEST_ID, failures, problem
+from codeact.server.http.problems import REQUEST_ID, failures
+from codeact.server.http.wording import refused
 
 access: Final = logging.getLogger("codeact.server.access")
 SECRET_PATHS: Final = re.compile(r"(/shared/|/shares/|/s/)[^/]+")  # what follows is the token of a share
@@ -52,7 +53,8 @@ class Access:
             if status:  # too late for an answer: the server closes the connection, and the client sees that it was cut
                 raise
             if scope["type"] == "http":
-                await problem(500, f"the service failed; its log has it under {id}")(scope, receive, watched)
+                why = f"the service failed; its log has it under {id}"
+                await refused(scope["path"], 500, why)(scope, receive, watched)
         finally:
             self._count(scope, path, status, time.monotonic() - began, id)
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import Scope
@@ -21,6 +22,7 @@ from codeact.server.http.metrics import Requests
 from codeact.server.http.routes import events, exports, files, health, login, me, paper, sessions, shares, talk
 from codeact.server.http.service import Service
 from codeact.server.http.settings import HttpSettings
+from codeact.server.http.wording import of_http
 
 DESCRIPTION: Final = """\
 Chats with an agent that acts by writing Python. A *session* is a chat and its interpreter; a *run* is a message and
@@ -62,6 +64,7 @@ def app(
     )
     made.state.service = service
     problems.install(made)
+    made.add_exception_handler(HTTPException, of_http)
     for module in _ROUTES:
         made.include_router(module.router)
     return made

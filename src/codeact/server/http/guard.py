@@ -13,9 +13,10 @@ from codeact.errors import StoreError
 from codeact.server.http.callers import Caller, remember
 from codeact.server.http.credentials import Credentials
 from codeact.server.http.origin import SAFE, host_allowed, refusal
-from codeact.server.http.problems import of_error, problem, retry_after
+from codeact.server.http.problems import retry_after
 from codeact.server.http.rate import Rate
 from codeact.server.http.settings import HttpSettings
+from codeact.server.http.wording import of_error, refused
 
 HEALTH: Final = frozenset({"/healthz", "/readyz"})
 OPEN: Final = HEALTH | {"/login"}
@@ -42,29 +43,29 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         try:
-            refused = await self._refusal(HTTPConnection(scope))
+            answer = await self._refusal(HTTPConnection(scope))
         except StoreError as error:
-            refused = of_error(error)
-        if refused is None:
+            answer = of_error(scope["path"], error)
+        if answer is None:
             return await self.app(scope, receive, send)
         if scope["type"] == "http":
-            return await refused(scope, receive, send)
-        return await _refuse_websocket(scope, refused, receive, send)
+            return await answer(scope, receive, send)
+        return await _refuse_websocket(scope, answer, receive, send)
 
     async def _refusal(self, asked: HTTPConnection) -> Response | None:
         hosts = asked.headers.getlist("host")
-        if len(hosts) != 1 or not host_allowed(hosts[0], self.settings.hosts):
-            return problem(403, "this service is not known by that name; see --allow-host", kind="host")
-        caller = await self._caller(asked)
         path = asked.scope["path"]
+        if len(hosts) != 1 or not host_allowed(hosts[0], self.settings.hosts):
+            return refused(path, 403, "this service is not known by that name; see --allow-host", kind="host")
+        caller = await self._caller(asked)
         if caller is None and not self._open(path):
             return self._unknown(asked)
         if why := self._cross_origin(asked, caller):
-            return problem(403, why, kind="origin")
+            return refused(path, 403, why, kind="origin")
         if caller is None:
-            return None if path in HEALTH else self._over_rate(self.visits, _peer(asked))
+            return None if path in HEALTH else self._over_rate(path, self.visits, _peer(asked))
         remember(asked.scope, caller)
-        return self._over_rate(self.rate, caller.owner)
+        return self._over_rate(path, self.rate, caller.owner)
 
     async def _caller(self, asked: HTTPConnection) -> Caller | None:
         """A token counts before a cookie, and a wrong token is not mended by a right cookie."""
@@ -91,17 +92,19 @@ class Guard:
     def _unknown(self, asked: HTTPConnection) -> Response:
         if asked.scope["type"] == "http" and _wants_page(asked):
             return RedirectResponse("/login", status_code=303)
+        path = asked.scope["path"]
         if wait := self.failures.take(_peer(asked)):
-            return problem(429, "too many requests without a right token", kind="rate", headers=retry_after(wait))
-        return problem(
-            401, "a token is needed: Authorization: Bearer …", headers={"www-authenticate": 'Bearer realm="codeact"'}
-        )
+            why = "too many requests without a right token"
+            return refused(path, 429, why, kind="rate", headers=retry_after(wait))
+        challenge = {"www-authenticate": 'Bearer realm="codeact"'}
+        return refused(path, 401, "a token is needed: Authorization: Bearer …", headers=challenge)
 
-    def _over_rate(self, rate: Rate, who: str) -> Response | None:
+    def _over_rate(self, path: str, rate: Rate, who: str) -> Response | None:
         wait = rate.take(who)
         if not wait:
             return None
-        return problem(
+        return refused(
+            path,
             429,
             f"more than {self.settings.rate:g} requests a second; wait a little",
             kind="rate",
@@ -122,9 +125,9 @@ def _wants_page(asked: HTTPConnection) -> bool:
     )
 
 
-async def _refuse_websocket(scope: Scope, refused: Response, receive: Receive, send: Send) -> None:
+async def _refuse_websocket(scope: Scope, answer: Response, receive: Receive, send: Send) -> None:
     """With an answer where the server can give one to a handshake, else by closing: the client sees a 403."""
     if "websocket.http.response" in scope.get("extensions", {}):
-        await refused(scope, receive, send)
+        await answer(scope, receive, send)
     else:
         await send({"type": "websocket.close", "code": 1008})

@@ -11,8 +11,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from codeact.server.http.problems import problem
 from codeact.server.http.settings import HttpSettings
+from codeact.server.http.wording import refused
 
 # Where files are given: the REST API, the files of OpenAI's protocol, and the page's upload.
 UPLOADS: Final = re.compile(r"/sessions/[^/]+/(files|messages)(/|$)|/v1/|/_nicegui/")
@@ -28,12 +28,13 @@ class Inflow:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        most = self.settings.upload if UPLOADS.match(scope["path"]) else self.settings.body
+        path: str = scope["path"]
+        most = self.settings.upload if UPLOADS.match(path) else self.settings.body
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isascii() or not declared.isdigit():
-            return await problem(400, "Content-Length is no number")(scope, receive, send)
+            return await refused(path, 400, "Content-Length is no number")(scope, receive, send)
         if len(declared) > 18 or int(declared) > most:
-            return await _too_large(most)(scope, receive, send)
+            return await refused(path, 413, _too_large(most))(scope, receive, send)
         counted = Counted(receive, most, self.settings.patience, self.settings.slowest)
         return await self.app(scope, counted.receive, send)
 
@@ -59,7 +60,7 @@ class Counted:
             self.size += len(message.get("body", b""))
             self.whole = not message.get("more_body", False)
             if self.size > self.most:
-                raise HTTPException(413, f"the request has more than the {self.most:,} bytes that it may have")
+                raise HTTPException(413, _too_large(self.most))
             if not self.whole and anyio.current_time() > self.begun + self.patience + self.size / self.slowest:
                 raise HTTPException(408, f"the request comes with less than {self.slowest:,} bytes a second")
         return message
@@ -70,5 +71,5 @@ class Counted:
         raise HTTPException(408, f"nothing more of the request came for {self.patience:g} seconds")
 
 
-def _too_large(most: int) -> ASGIApp:
-    return problem(413, f"the request has more than the {most:,} bytes that it may have")
+def _too_large(most: int) -> str:
+    return f"the request has more than the {most:,} bytes that it may have"

@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from codeact.errors import (
@@ -99,10 +98,9 @@ def retry_after(seconds: float | None) -> dict[str, str]:
 
 
 def install(app: FastAPI) -> None:
-    """Let an application answer every error as a problem document."""
+    """Let an application answer its errors as problem documents; those of HTTP itself are for `wording`."""
     app.add_exception_handler(CodeActError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_validation)
-    app.add_exception_handler(HTTPException, _of_http)
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -129,11 +127,6 @@ async def _of_ours(request: Request, error: Exception) -> JSONResponse:
     ):  # for who runs the service: what is wrong with it, and the remedy, may be said here only
         failures.error("request %s: %s", request.scope.get(REQUEST_ID, "-"), error)
     return answer
-
-
-async def _of_http(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    return problem(error.status_code, error.detail, headers=error.headers)
 
 
 async def _of_validation(_: Request, error: Exception) -> JSONResponse:

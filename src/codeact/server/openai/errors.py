@@ -30,6 +30,7 @@ from codeact.types import JSON
 _INVALID = "invalid_request_error"
 NO_RETRY = {"x-should-retry": "false"}
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: _INVALID, 429: "rate_limit_error"}
+_CODES = {401: "invalid_api_key", 413: "request_too_large", 429: "rate_limit_exceeded"}
 _HIDDEN = "the service failed; its log says why"  # what broke is nothing for a client to know
 
 
@@ -74,7 +75,7 @@ def refusal(error: Exception) -> Refusal:
         case RequestValidationError():
             return _misread(error)
         case HTTPException():
-            return _of_status(error)
+            return of_status(error.status_code, str(error.detail), error.headers or {})
         case ModelError():
             return _of_model(error)
         case InvalidRequestError():
@@ -133,12 +134,9 @@ def _param(body: JSON, places: Sequence[str | int], *, is_missing: bool) -> str:
     return param.lstrip(".")
 
 
-def _of_status(error: HTTPException) -> Refusal:
-    status, fallback = error.status_code, "server_error" if error.status_code >= 500 else _INVALID
+def of_status(status: int, message: str, headers: Mapping[str, str]) -> Refusal:
+    """The refusal that has an HTTP status."""
+    fallback = "server_error" if status >= 500 else _INVALID
     return Refusal(
-        status=status,
-        message=str(error.detail),
-        type=_TYPES.get(status, fallback),
-        code="invalid_api_key" if status == 401 else None,
-        headers=error.headers or {},
+        status=status, message=message, type=_TYPES.get(status, fallback), code=_CODES.get(status), headers=headers
     )
