@@ -11,7 +11,8 @@ from codeact.server.client import connect
 from codeact.server.house import House
 from codeact.server.http.app import app
 from codeact.server.http.credentials import digest, new_token
-from codeact.server.http.serving import Binding, QuietServer, address, bound
+from codeact.server.listening import listen, url_of
+from codeact.server.quiet import QuietServer
 from codeact.server.settings import HouseSettings
 from codeact.server.store import open_store
 
@@ -40,7 +41,7 @@ async def talk(url: str, token: str) -> None:
 
 async def main(folder: str) -> None:
     settings = HouseSettings(models={"scripted": lambda: open_scripted(f"{folder}/script.txt")})
-    with bound(binding := Binding(port=0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         async with open_store(f"sqlite:{folder}/chats.db") as store, House.open(store, settings) as house:
             token, started = new_token(), anyio.Event()
             service = app(house, tokens={digest(token): "me"})
@@ -48,7 +49,7 @@ async def main(folder: str) -> None:
             async with anyio.create_task_group() as group:
                 group.start_soon(server.serve, [listening])
                 await started.wait()
-                await talk(address(binding, listening), token)
+                await talk(url_of(listening), token)
                 server.should_exit = True
 
 

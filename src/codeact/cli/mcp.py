@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from codeact.cli import consoles, exits
-from codeact.cli.addresses import is_loopback, listen, parse_address, url_of
+from codeact.cli.addresses import parse_address
 from codeact.cli.artifacts import check_readable
 from codeact.cli.escape import harmless
 from codeact.cli.limits import parse_limits
@@ -24,7 +24,8 @@ from codeact.sandbox import offers
 from codeact.sandbox.base import Sandbox
 from codeact.sandbox.network import network_policy
 from codeact.server import mcp as service
-from codeact.server.http.credentials import LEAST, new_token
+from codeact.server.http.credentials import check_token, new_token
+from codeact.server.listening import is_loopback, listen, url_of
 from codeact.server.mcp.settings import PATH
 
 
@@ -91,8 +92,7 @@ def _check_door(options: McpOptions) -> None:
         raise UsageError(
             "--share is for one client, over standard input and output; with --http it would be everybody's"
         )
-    if options.token is not None and len(options.token) < LEAST:
-        raise UsageError(f"--token has {len(options.token)} characters; give {LEAST} or more, which nobody guesses")
+    check_token(options.token)
     if options.token is not None and options.no_token:
         raise UsageError("--token and --no-token contradict each other; leave one of them out")
     if not is_loopback(host) and (options.no_token or not options.insecure_public):

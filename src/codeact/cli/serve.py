@@ -16,7 +16,7 @@ from codeact.cli.jsonlines import write_line
 from codeact.cli.options import spread
 from codeact.cli.serve_options import ServeOptions
 from codeact.errors import MissingExtraError, UsageError
-from codeact.server.http.credentials import LEAST, digest, new_token
+from codeact.server.http.credentials import check_token, digest, new_token
 from codeact.server.store import open_store
 
 _LIBRARIES = ("fastapi", "starlette", "uvicorn")
@@ -34,8 +34,7 @@ def serve(options: ServeOptions) -> int:
     if options.remove_token:
         return anyio.run(_remove_token, options)
     user(options.user)
-    if options.token is not None and len(options.token) < LEAST:
-        raise UsageError(f"--token has {len(options.token)} characters; give {LEAST} or more, which nobody guesses")
+    check_token(options.token)
     try:
         serving = import_module("codeact.cli.serving")
     except ModuleNotFoundError as error:

@@ -6,8 +6,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Generator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 
 from rich.console import Console
@@ -21,6 +21,7 @@ from codeact.cli.options import AgentOptions
 from codeact.cli.places import sandbox_named
 from codeact.cli.serve import database
 from codeact.cli.serve_options import ServeOptions
+from codeact.cli.signals import shared
 from codeact.errors import UsageError
 from codeact.sandbox import offers
 from codeact.sandbox.base import Sandbox
@@ -30,8 +31,9 @@ from codeact.server.http.credentials import digest, new_token
 from codeact.server.http.neighbours import SHARED_PAGE, add_page, add_protocols
 from codeact.server.http.redaction import RedactingFormatter
 from codeact.server.http.service import Service
-from codeact.server.http.serving import Binding, Serving, address, bound
+from codeact.server.http.serving import Binding, Serving, bound
 from codeact.server.http.settings import HttpSettings
+from codeact.server.listening import url_of
 from codeact.server.settings import HouseSettings, OpensModel, Quotas, Tool
 from codeact.server.store import open_store
 
@@ -55,13 +57,13 @@ async def serve(options: ServeOptions) -> int:
         settings = await house_settings(options, consoles.notices(quiet=options.json))
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(open_store(database(options)))
-            place = await stack.enter_async_context(_opened(_place(options)))
+            await stack.enter_async_context(shared(place := _place(options)))
             house = await stack.enter_async_context(House.open(store, replace(settings, sandbox=place)))
             return await _answer(options, house, binding, listening)
 
 
 async def _answer(options: ServeOptions, house: House, binding: Binding, listening: socket.socket) -> int:
-    token, where = options.token or new_token(), address(binding, listening)
+    token, where = options.token or new_token(), url_of(listening, tls=binding.certificate is not None)
     settings = _http_settings(options, binding, listening, house.settings.quotas.upload)
     application = app(house, settings=settings, tokens={digest(token): options.user})
     service: Service = application.state.service
@@ -132,16 +134,6 @@ def named_tools(places: list[str]) -> dict[str, Tool]:
 
 def _place(options: ServeOptions) -> Sandbox:
     return sandbox_named(options.sandbox, options.sandbox_option, require=options.require)
-
-
-@asynccontextmanager
-async def _opened(place: Sandbox) -> AsyncGenerator[Sandbox]:
-    """One server for all sessions, where the sandbox can have one."""
-    if isinstance(place, AbstractAsyncContextManager):
-        async with place:
-            yield place
-    else:
-        yield place
 
 
 @contextmanager

@@ -16,9 +16,10 @@ from codeact.server.client import Client, RemoteChat, connect
 from codeact.server.house import House
 from codeact.server.http.app import app
 from codeact.server.http.credentials import digest
-from codeact.server.http.serving import Binding, QuietServer, bound
 from codeact.server.http.settings import HttpSettings
+from codeact.server.listening import listen, url_of
 from codeact.server.nouns import Told
+from codeact.server.quiet import QuietServer
 from codeact.types import JSON
 
 from .conftest import TOKENS
@@ -31,7 +32,7 @@ async def answering(house: House, settings: HttpSettings) -> AsyncIterator[tuple
     """The application behind a real server on loopback."""
     application = app(house, settings=settings, tokens={digest(token): owner for owner, token in TOKENS.items()})
     started = anyio.Event()
-    with bound(Binding(port=0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # inherited: a slow reader is soon waited for
         config = uvicorn.Config(application, log_config=None, access_log=False, timeout_graceful_shutdown=2)
         server = QuietServer(config, started.set)
@@ -39,7 +40,7 @@ async def answering(house: House, settings: HttpSettings) -> AsyncIterator[tuple
             group.start_soon(server.serve, [listening])
             await started.wait()
             try:
-                yield application, f"http://127.0.0.1:{listening.getsockname()[1]}"
+                yield application, url_of(listening)
             finally:
                 application.state.service.closing.set()
                 server.should_exit = True

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from codeact.errors import UsageError
 from codeact.server.store.base import Store
 
 TOKEN: Final = "cat_"  # noqa: S105 -- the prefix by which secret scanners, and we, know a token
@@ -27,6 +28,12 @@ CODE_LASTS: Final = 3600.0  # seconds
 
 def new_token() -> str:
     return TOKEN + secrets.token_urlsafe(32)
+
+
+def check_token(token: str | None) -> None:
+    """Raises `UsageError` for one of the user's own that might be guessed."""
+    if token is not None and len(token) < LEAST:
+        raise UsageError(f"--token has {len(token)} characters; give {LEAST} or more, which nobody guesses")
 
 
 def digest(text: str) -> bytes:

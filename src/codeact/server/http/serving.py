@@ -1,13 +1,11 @@
-"""A server around the application: a socket of its own, an address that may be bound, and an orderly end."""
+"""A server around the application: an address that may be bound, and an orderly end."""
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,12 +15,13 @@ import uvicorn
 from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 
-from codeact.errors import SetupError, UsageError
+from codeact.errors import UsageError
 from codeact.server.http.punctual import Punctual
 from codeact.server.http.service import Service
+from codeact.server.listening import is_loopback, listen
+from codeact.server.quiet import QuietServer
 
 log: Final = logging.getLogger("codeact.server")
-UNREAD: Final = 60_000  # milliseconds after which the kernel ends a connection whose peer takes no data
 CONNECTIONS: Final = 1000
 
 
@@ -53,58 +52,15 @@ class Binding:
             )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether all addresses of a host are this machine's own. Raises `UsageError` for a host that has none."""
-    try:
-        found = socket.getaddrinfo(host or None, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise UsageError(f"--host {host!r} is no address of this machine: {error}") from error
-    return all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_loopback for each in found)
-
-
 def bound(binding: Binding) -> socket.socket:
-    """A listening socket. Connections inherit that the kernel ends them when their peer reads nothing for a minute.
+    """A listening socket.
 
     Raises:
         UsageError: the address may not be bound in this way.
         SetupError: it is taken, or not this machine's.
     """
     binding.check()
-    family = socket.AF_INET6 if ":" in binding.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", 18), UNREAD)
-        listening.bind((binding.host, binding.port))
-        listening.listen(512)
-    except OSError as error:
-        listening.close()
-        raise SetupError(f"cannot listen on {binding.host}:{binding.port}: {error.strerror or error}") from error
-    return listening
-
-
-def address(binding: Binding, listening: socket.socket) -> str:
-    """By which a browser on this machine finds it."""
-    host, port = listening.getsockname()[:2]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, str(host))  # noqa: S104 -- compared, not bound
-    scheme = "https" if binding.certificate else "http"
-    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
-
-
-class QuietServer(uvicorn.Server):
-    """Leaves signals to us, and says when it answers."""
-
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._say_started = started
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._say_started()
+    return listen(binding.host, binding.port)
 
 
 @dataclass(slots=True)

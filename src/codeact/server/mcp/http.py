@@ -6,10 +6,9 @@ to nobody, so there would be nobody whose variables could stay. Clients that spe
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
@@ -24,6 +23,7 @@ from codeact.server.http.origin import host_allowed, same_origin
 from codeact.server.mcp.desks import Desks
 from codeact.server.mcp.service import SESSION, Service
 from codeact.server.mcp.settings import PATH
+from codeact.server.quiet import QuietServer
 
 HEALTH = "/healthz"
 _SESSIONS = 8  # of the protocol for each desk: most that are left behind never had one
@@ -89,22 +89,6 @@ def _refused(status: int, words: str, headers: dict[str, str] | None = None) -> 
     return PlainTextResponse(words + "\n", status_code=status, headers={"cache-control": "no-store", **(headers or {})})
 
 
-class _Web(uvicorn.Server):
-    """Leaves signals to us, and says when it answers."""
-
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._say_started = started
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._say_started()
-
-
 async def serve_http(
     desks: Desks, listening: socket.socket, entry: Entry, started: Callable[[], None] = lambda: None
 ) -> None:
@@ -135,7 +119,7 @@ async def serve_http(
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_END,
     )
-    web = _Web(config, started)
+    web = QuietServer(config, started)
     async with manager.run(), anyio.create_task_group() as group:
         group.start_soon(_told_to_end, web)
         with anyio.CancelScope(shield=True):  # it ends by itself once it is told, and leaves no connection behind
