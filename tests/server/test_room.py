@@ -208,7 +208,32 @@ async def test_files_variables_cells_and_reset(warm_sandbox: LocalSandbox) -> No
         await room.reset()
         assert await room.variables() == []
         deeds = [deed.what for deed in await house.store.deeds(owner=ANNE)]
-        assert deeds == ["reset", "remove", "cell", "upload"]
+        assert deeds == ["reset", "remove", "cell", "upload", "create"]
+
+
+async def test_whatever_is_done_to_a_chat_is_in_the_audit_log(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, "One.", "Two.", "Three.") as house:
+        room = await a_room(house, Settings(approve=True))
+        first = await room.send("Say one")
+        await room.wait()
+        await room.retry(first.id)
+        await room.wait()
+        await room.edit(first.id, "Say three")
+        await room.wait()
+        await room.move_to(first.id)
+        await room.undo()
+        copy = await room.fork()
+        await room.change(settings=Settings(approve=False, system="Be brief."))
+        await room.change(title="Numbers")
+        share = await house.share(room.chat.id, owner=ANNE, run=first.id)
+        await house.unshare(room.chat.id, share.token, owner=ANNE)
+        deeds = [*reversed(await house.store.deeds(chat=room.chat.id))]
+        whats = "create message retry message edit message move move fork settings rename share unshare"
+        assert [deed.what for deed in deeds] == whats.split()
+        details = {deed.what: deed.detail for deed in deeds}
+        assert details["settings"] == {"approve": False, "system": "Be brief."}
+        assert (details["move"], details["fork"]) == ({"to": None}, {"copy": copy.id})
+        assert share.token not in str(deeds)
 
 
 async def test_stop_interrupts_a_cell_too(warm_sandbox: LocalSandbox) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from codeact.errors import ConflictError, QuotaError
+from codeact.errors import ConflictError, NotFoundError, QuotaError
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.nouns import Settings
 from codeact.server.settings import Quotas
@@ -228,6 +228,36 @@ async def test_the_least_used_room_makes_place_for_another(warm_sandbox: LocalSa
         assert refused.value.again is not None
         for room in (second, third):
             await room.stop()
+
+
+async def test_a_new_name_and_a_stop_wake_nobody(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox) as house:
+        chat = await house.new_chat(ANNE)
+        assert (await house.rename(chat.id, "A name", owner=ANNE)).title == "A name"
+        await house.stop(chat.id, owner=ANNE)
+        assert house.counts().woken == 0
+        assert [one.event["kind"] for one in await events(house, chat)] == ["chat_changed"]
+        assert await house.store.holder(chat.id) is None
+        room = await again(house, chat)
+        assert room.chat.title == "A name"
+        assert (await house.rename(chat.id, "Another", owner=ANNE)).title == "Another"
+        assert (room.chat.title, house.counts().woken) == ("Another", 1)
+        for id, owner in ((chat.id, "bob"), ("none", ANNE)):
+            with pytest.raises(NotFoundError):
+                await house.rename(id, "Mine", owner=owner)
+            with pytest.raises(NotFoundError):
+                await house.stop(id, owner=owner)
+
+
+async def test_what_is_awake_elsewhere_is_neither_renamed_nor_said_to_have_stopped(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox) as house:
+        chat = await house.new_chat(ANNE)
+        assert await house.store.hold(chat.id, "two")
+        with pytest.raises(ConflictError):
+            await house.rename(chat.id, "Mine", owner=ANNE)
+        with pytest.raises(ConflictError):
+            await house.stop(chat.id, owner=ANNE)
+        assert await house.store.holder(chat.id) == "two"
 
 
 async def test_drain_stops_what_is_left_and_puts_all_to_sleep(warm_sandbox: LocalSandbox) -> None:

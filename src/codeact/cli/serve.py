@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from codeact.cli.options import spread
 from codeact.cli.serve_options import ServeOptions
 from codeact.errors import MissingExtraError, UsageError
 from codeact.server.http.credentials import check_token, digest, new_token
+from codeact.server.nouns import Deed
 from codeact.server.store import open_store
 
 _LIBRARIES = ("fastapi", "starlette", "uvicorn")
@@ -73,6 +75,7 @@ async def _add_token(options: ServeOptions, owner: str) -> int:
     token = new_token()
     async with open_store(database(options)) as store:
         await store.add_token(owner, digest(token))
+        await store.note(Deed(at=datetime.now(UTC), owner=owner, chat=None, what="add token", detail={}))
     if options.json:
         write_line(sys.stdout, {"kind": "token", "owner": owner, "token": token})
     else:
@@ -83,5 +86,7 @@ async def _add_token(options: ServeOptions, owner: str) -> int:
 async def _remove_token(options: ServeOptions) -> int:
     token = sys.stdin.readline().strip()  # an argument could be read by others on this machine
     async with open_store(database(options)) as store:
-        await store.delete_token(digest(token))
+        if (owner := await store.owner_of(digest(token))) is not None:
+            await store.delete_token(digest(token))
+            await store.note(Deed(at=datetime.now(UTC), owner=owner, chat=None, what="remove token", detail={}))
     return exits.ANSWERED

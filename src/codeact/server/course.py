@@ -113,6 +113,7 @@ class Course:
         run = Run(
             id=uuid4().hex, chat=self.chat.id, parent=self.chat.head, text=text, files=names, created=datetime.now(UTC)
         )
+        await self.oversight.note("message", run=run.id)
         going = Going(Recording(run, self.shared.store))
         await self._enter(going.recording)
         self._prepare(files, seed)

@@ -7,25 +7,28 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from secrets import token_urlsafe
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
 import anyio
 
 from codeact.agent import Agent, Approve
-from codeact.errors import CodeActError, ConflictError, NotFoundError, QuotaError, StoreError
+from codeact.errors import CodeActError, ConflictError, NotFoundError, QuotaError, StoreError, UsageError
 from codeact.sandbox.asking import Ask
 from codeact.sandbox.beside import beside
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.course import Course, end_interrupted, living_of
 from codeact.server.ledger import Ledger
-from codeact.server.nouns import Chat, Settings, Told
+from codeact.server.nouns import Chat, Settings, Share, Told
 from codeact.server.replica import has_ended, replica_name
 from codeact.server.room import Room
 from codeact.server.scratch import scratch
 from codeact.server.settings import HouseSettings
 from codeact.server.shared import AGAIN, Shared
 from codeact.server.store.base import Store
+
+_ELSEWHERE = "this chat is awake in another process of the service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ class House:
         now = datetime.now(UTC)
         chat = Chat(id=uuid4().hex, owner=owner, title=title, settings=settings, created=now, changed=now)
         await self.store.add_chat(chat)
+        await self.shared.note(owner, chat.id, "create")
         return chat
 
     async def room(self, chat: str, *, owner: str) -> Room:
@@ -121,6 +125,54 @@ class House:
         room = await self._room(chat, owner)
         await room.awaken()
         return room
+
+    async def rename(self, chat: str, title: str, *, owner: str) -> Chat:
+        """Does not wake it. Raises `NotFoundError`, `ConflictError` as `room`."""
+        room = await self._room(chat, owner)
+        async with self._waking:  # or it could wake meanwhile
+            if chat in self._awake:
+                return await room.change(title=title)
+            await self._take(chat)
+            try:
+                room = await self._room(chat, owner)  # as it is now that nobody else changes it
+                room.telling.muted = False
+                return await room.change(title=title)
+            finally:
+                await self._give_back(chat)
+
+    async def stop(self, chat: str, *, owner: str) -> None:
+        """Stop what goes on in a chat; in one that sleeps nothing does. Raises `NotFoundError`, `ConflictError`."""
+        room = await self._room(chat, owner)
+        holder = await self.store.holder(chat)
+        if room.course is None and holder not in (None, self.shared.replica) and not has_ended(holder):
+            raise ConflictError(_ELSEWHERE)
+        await room.stop()
+
+    async def share(self, chat: str, *, owner: str, run: str | None = None) -> Share:
+        """A link by which anybody may read a chat up to a run, or else to its head. Does not wake it.
+
+        Raises:
+            NotFoundError: this user has no such chat, or it has no such run.
+            UsageError: nothing was said yet.
+        """
+        room = await self._room(chat, owner)
+        head = run or room.chat.head
+        if head is None:
+            raise UsageError("nothing was said yet, so there is nothing to share")
+        if await self.store.run(chat, head) is None:
+            raise NotFoundError(f"there is no run {head!r}")
+        share = Share(token=token_urlsafe(32), chat=chat, head=head, created=datetime.now(UTC))
+        await self.store.add_share(share)
+        await self.shared.note(owner, chat, "share", head=head)
+        return share
+
+    async def unshare(self, chat: str, token: str, *, owner: str) -> None:
+        """A link shows nothing from now on. Raises `NotFoundError` where this chat of this user has no such link."""
+        await self._room(chat, owner)
+        if token not in {share.token for share in await self.store.shares(chat)}:
+            raise NotFoundError("there is no such link")
+        await self.store.delete_share(token)
+        await self.shared.note(owner, chat, "unshare")
 
     async def delete_chat(self, chat: str, *, owner: str) -> None:
         """Stop what goes on in a chat and delete it. Raises `NotFoundError`, `ConflictError` as `room`."""
@@ -186,7 +238,14 @@ class House:
             await self._take(chat)
             ended = await end_interrupted(self.shared, chat)
             self._counted = replace(self._counted, interrupted=self._counted.interrupted + ended)
-            await self.store.let_go(chat, self.shared.replica)
+            await self._give_back(chat)
+
+    async def _give_back(self, chat: str) -> None:
+        """End the lease of a chat that was taken without waking it. Raises `StoreError`."""
+        telling = self.shared.telling(chat)
+        await telling.flushed()
+        telling.rest()
+        await self.store.let_go(chat, self.shared.replica)
 
     # --- rooms ---
 
@@ -247,7 +306,7 @@ class House:
         if holder is not None and has_ended(holder):
             await self.store.let_go(chat, holder)
         if not await self.store.hold(chat, replica, seconds=lease):
-            raise ConflictError("this chat is awake in another process of the service")
+            raise ConflictError(_ELSEWHERE)
 
     async def _make_room(self, owner: str) -> None:
         """Put to sleep what is idle where there are too many rooms. Raises `QuotaError` where none is, `StoreError`."""

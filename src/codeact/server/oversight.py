@@ -14,7 +14,7 @@ from codeact.sandbox.asking import Question
 from codeact.sandbox.base import Session
 from codeact.sandbox.session import BoxSession
 from codeact.server.asking import Asking
-from codeact.server.nouns import Chat
+from codeact.server.nouns import Chat, Settings
 from codeact.server.recording import Recording
 from codeact.server.shared import Shared
 from codeact.server.telling import Telling
@@ -92,6 +92,16 @@ class Oversight:
         if session is self._session:
             self.shared.ledger.charge(self.chat.owner, used - self._cpu)
         self._session, self._cpu = session, used  # what a new session has used is its own start
+
+
+def changes(before: Settings, after: Settings) -> dict[str, JSON]:
+    """What settings differ in, as the audit log has it."""
+    plain, was = Wire().plain(after), Wire().plain(before)
+    return {
+        name: shortened(value[:_CODE]) if isinstance(value, str) else value
+        for name, value in plain.items()
+        if value != was[name]
+    }
 
 
 def _described(subject: CodeAction | ToolCalls | ToolCall) -> dict[str, JSON]:

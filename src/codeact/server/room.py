@@ -18,7 +18,7 @@ from codeact.server.course import Course
 from codeact.server.forking import fork
 from codeact.server.given import given_again, keep_given
 from codeact.server.nouns import Chat, Run, Settings, StateKept, Told
-from codeact.server.oversight import Oversight
+from codeact.server.oversight import Oversight, changes
 from codeact.server.recording import Narrator
 from codeact.server.shared import Shared
 from codeact.server.wire import Wire
@@ -130,6 +130,7 @@ class Room:
             ConflictError: something is going on in this chat.
         """
         async with self._alone("the chat is being moved to another run") as course:
+            await self.oversight.note("move", to=run)
             return await course.move(run)
 
     async def undo(self) -> StateKept:
@@ -137,7 +138,9 @@ class Room:
         async with self._alone("the last run is being undone") as course:
             if self.chat.head is None:
                 raise UsageError("there is nothing to undo")
-            return await course.move((await self._run(self.chat.head)).parent)
+            before = (await self._run(self.chat.head)).parent
+            await self.oversight.note("move", to=before)
+            return await course.move(before)
 
     async def retry(self, run: str) -> Run:
         """The same message once more, from the state before that run. Raises as `send` and `move_to` do."""
@@ -157,7 +160,9 @@ class Room:
             StoreError, SandboxError: the machinery failed; there is no new chat.
         """
         async with self._alone("the chat is being copied") as course:
-            return await fork(course, title)
+            copy = await fork(course, title)
+            await self.oversight.note("fork", copy=copy.id)
+            return copy
 
     async def change(self, *, title: str | None = None, settings: Settings | None = None) -> Chat:
         """Rename the chat, or let it go on with other settings.
@@ -171,6 +176,7 @@ class Room:
         if settings is not None and settings != self.chat.settings:
             self.shared.settings.check(settings)
             async with self._alone("settings are being changed") as course:
+                await self.oversight.note("settings", **changes(self.chat.settings, settings))
                 await course.furnish(settings)
         self.telling.tell(None, {"kind": "chat_changed", "chat": Wire().plain(self.chat)})
         return self.chat
@@ -325,11 +331,13 @@ class Room:
             first = await self._run(run)
             files = await given_again(self.shared, self.chat.id, first.trajectory)
             runs = await self.shared.store.runs(self.chat.id, trajectories=False)
+            await self.oversight.note("retry" if text is None else "edit", run=run)
             siblings = [other for other in runs if other.parent == first.parent]
             await course.move(first.parent)
             return await course.begin(first.text if text is None else text, files, seed=len(siblings))
 
     async def _rename(self, title: str) -> None:
         renamed = replace(self.chat, title=title.strip()[:_LONGEST_TITLE])
+        await self.oversight.note("rename", title=renamed.title)
         await self.shared.store.change_chat(renamed)
         self.oversight.chat = renamed

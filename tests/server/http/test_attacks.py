@@ -421,8 +421,9 @@ async def test_a_share_gives_nothing_but_to_read_its_branch(house: House, users:
         assert (await anybody.get(f"{share.path}/../../me")).status_code == 401
 
 
-async def test_every_login_and_refusal_is_in_the_audit_log(house: House, users: Users, cookie: str) -> None:
+async def test_every_login_logout_and_refusal_is_in_the_audit_log(house: House, users: Users, cookie: str) -> None:
     async with users.http(origin=URL) as browser:
         await browser.post("/login", data={"token": "cat_wrong"})
-    assert [deed.what for deed in await house.store.deeds(owner="ann")] == ["login"]
+        await browser.post("/logout", headers={"cookie": f"codeact={cookie}"})
+    assert [deed.what for deed in await house.store.deeds(owner="ann")] == ["logout", "login"]
     assert [deed.what for deed in await house.store.deeds(owner="")] == ["refused"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from codeact.server.http.access import shown
 from codeact.server.http.headers import attachment, complete, kind_shown
+from codeact.server.http.inflow import UPLOADS
 from codeact.server.http.metrics import Requests, family
 from codeact.server.http.paths import workspace_path
 from codeact.server.http.rate import Rate
@@ -81,6 +82,13 @@ def test_an_answer_keeps_its_own_policy_and_gets_the_rest() -> None:
     assert raw[b"x-content-type-options"] == b"nosniff"
     assert b"strict-transport-security" in raw
     assert b"strict-transport-security" not in dict(complete([], tls=False))
+
+
+def test_a_large_body_is_let_in_only_where_files_are_given() -> None:
+    for path in ("/sessions/1/files/a", "/sessions/1/messages", "/v1/files"):
+        assert UPLOADS.match(path)
+    for path in ("/sessions", "/sessions/1/code", "/sessions/1/messages2", "/_nicegui/client/1/upload/2", "/login"):
+        assert not UPLOADS.match(path)
 
 
 @given(st.text())

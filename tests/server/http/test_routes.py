@@ -124,6 +124,14 @@ async def test_a_figure_is_served_by_its_digest(house: House, users: Users) -> N
     assert figure == b"\x89PNG\r\n\x1a\n0"
 
 
+async def test_who_fetched_a_file_is_in_the_audit_log(house: House, users: Users) -> None:
+    chat = await users.client("ann").create()
+    await chat.put("given.txt", b"given")
+    await chat.get("given.txt")
+    deed = (await house.store.deeds(owner="ann"))[0]
+    assert (deed.what, deed.chat, deed.detail) == ("download", chat.id, {"path": "given.txt"})
+
+
 async def test_a_file_on_its_way_lies_where_the_next_service_would_remove_it(house: House, users: Users) -> None:
     chat = await users.client("ann").create()
     seen: list[int] = []

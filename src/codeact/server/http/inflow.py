@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from codeact.server.http.settings import HttpSettings
 from codeact.server.http.wording import refused
 
-# Where files are given: the REST API, the files of OpenAI's protocol, and the page's upload.
-UPLOADS: Final = re.compile(r"/sessions/[^/]+/(files|messages)(/|$)|/v1/|/_nicegui/")
+# Where files are given: the REST API, also the page's, and the files of OpenAI's protocol.
+UPLOADS: Final = re.compile(r"/sessions/[^/]+/(files|messages)(/|$)|/v1/")
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated
 
 import anyio
@@ -20,7 +19,7 @@ from codeact.server.http.credentials import Credentials
 from codeact.server.http.metrics import Requests
 from codeact.server.http.rate import Rate
 from codeact.server.http.settings import HttpSettings
-from codeact.server.nouns import Chat, Deed
+from codeact.server.nouns import Chat
 from codeact.types import JSON
 
 
@@ -57,7 +56,7 @@ class Service:
 
     async def note(self, owner: str, what: str, chat: str | None = None, **detail: JSON) -> None:
         """A line of the audit log."""
-        await self.house.store.note(Deed(at=datetime.now(UTC), owner=owner, chat=chat, what=what, detail=detail))
+        await self.house.shared.note(owner, chat, what, **detail)
 
     def admit_stream(self, owner: str) -> None:
         """Raises `QuotaError` where one more event stream of this user is too many."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from secrets import token_urlsafe
 from typing import Any
 
 from codeact.errors import CodeActError, NotFoundError, UsageError
 from codeact.sandbox.base import MiB
-from codeact.server.nouns import Chat, Deed, Settings, Share
+from codeact.server.nouns import Chat, Settings
 from codeact.server.page import panels
 from codeact.server.page.panels import TABS
 from codeact.server.page.screen import LISTED, Screen
@@ -110,8 +108,7 @@ class Acts:
 
     async def _renamed(self, on: str, fields: Fields) -> None:
         title = next(iter(fields.get("title", ())), "")
-        room = await self.screen.house.room(on, owner=self.screen.owner)
-        await room.change(title=title)
+        await self.screen.house.rename(on, title, owner=self.screen.owner)
         await self._leave(on, fields)
 
     async def _delete(self, on: str, fields: Fields) -> None:
@@ -183,7 +180,7 @@ class Acts:
 
     async def _stop(self, _: Any) -> None:
         if self.screen.chat is not None:
-            await (await self.screen.room()).stop()
+            await self.screen.house.stop(self.screen.chat.id, owner=self.screen.owner)
 
     async def _stop_editing(self, _: Any) -> None:
         self.screen.editing = None
@@ -274,19 +271,11 @@ class Acts:
         screen.say("Saved.")
 
     async def _share(self, on: str, fields: Fields) -> None:
-        chat = self._chat()
-        if chat.head is None:
-            raise UsageError("Nothing was said yet, so there is nothing to share.")
-        share = Share(token=token_urlsafe(32), chat=chat.id, head=chat.head, created=datetime.now(UTC))
-        await self.screen.house.store.add_share(share)
-        await self._note("share", head=chat.head)
+        await self.screen.house.share(self._chat().id, owner=self.screen.owner)
         await self.screen.show_panel()
 
     async def _unshare(self, on: str, fields: Fields) -> None:
-        store, chat = self.screen.house.store, self._chat()
-        if on in {share.token for share in await store.shares(chat.id)}:
-            await store.delete_share(on)
-            await self._note("unshare")
+        await self.screen.house.unshare(self._chat().id, on, owner=self.screen.owner)
         await self.screen.show_panel()
 
     async def _fork(self, on: str, fields: Fields) -> None:
@@ -297,10 +286,6 @@ class Acts:
         if self.screen.chat is None:
             raise UsageError("Nothing was said yet.")
         return self.screen.chat
-
-    async def _note(self, what: str, **detail: Any) -> None:
-        deed = Deed(at=datetime.now(UTC), owner=self.screen.owner, chat=self._chat().id, what=what, detail=detail)
-        await self.screen.house.store.note(deed)
 
 
 def settings_of(fields: Fields, before: Settings) -> Settings:

@@ -51,6 +51,7 @@ async def get_file(id: Id, path: str, owner: Owner, here: Here) -> Response:
     """The content of a file, always to be saved: code has made it, so no browser may show it as a page of ours."""
     name = _within(path)
     room = await here.house.room(id, owner=owner)
+    await here.note(owner, "download", id, path=name)
     data = await room.get(name)
     return Response(data, media_type="application/octet-stream", headers=attachment(name.rpartition("/")[2]))
 

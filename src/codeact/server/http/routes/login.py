@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import RedirectResponse, Response
 
+from codeact.server.http.callers import Owner
 from codeact.server.http.headers import FORM
 from codeact.server.http.service import Here, Service
 
@@ -50,8 +51,9 @@ async def use_token(request: Request, here: Here) -> Response:
 
 
 @router.post("/logout")
-async def leave(request: Request, here: Here) -> Response:
+async def leave(request: Request, owner: Owner, here: Here) -> Response:
     await here.credentials.forget(request.cookies.get(here.settings.cookie, ""))
+    await here.note(owner, "logout")
     answer = RedirectResponse("/login", status_code=303)
     answer.delete_cookie(here.settings.cookie, path="/", secure=here.settings.secure, httponly=True, samesite="strict")
     return answer

@@ -53,8 +53,12 @@ async def change_session(id: Id, body: SessionChange, owner: Owner, here: Here) 
     """Rename it, or change its settings; what is left out stays."""
     chat = await here.chat(id, owner)
     settings = body.settings.over(chat.settings) if body.settings else None
-    room = await here.house.room(id, owner=owner)
-    return SessionView.of(await room.change(title=body.title, settings=settings))
+    if settings is not None and settings != chat.settings:
+        room = await here.house.room(id, owner=owner)
+        chat = await room.change(title=body.title, settings=settings)
+    elif body.title is not None:
+        chat = await here.house.rename(id, body.title, owner=owner)
+    return SessionView.of(chat)
 
 
 @router.delete("/sessions/{id}", status_code=204)

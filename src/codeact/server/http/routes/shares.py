@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from codeact.errors import NotFoundError, UsageError
+from codeact.errors import NotFoundError
 from codeact.server.http.callers import Owner
 from codeact.server.http.routes.exports import Form, exported
 from codeact.server.http.routes.files import BYTES, media
@@ -25,16 +23,7 @@ router = APIRouter(tags=["shares"])
 @router.post("/sessions/{id}/shares", status_code=201)
 async def create_share(id: Id, body: NewShare, owner: Owner, here: Here) -> ShareView:
     """Let anybody who has the link read this talk as it is now. It shows what led to that run, and nothing later."""
-    chat = await here.chat(id, owner)
-    head = body.run or chat.head
-    if head is None:
-        raise UsageError("nothing was said yet, so there is nothing to share")
-    if await here.house.store.run(id, head) is None:
-        raise NotFoundError(f"there is no run {head!r}")
-    share = Share(token=secrets.token_urlsafe(32), chat=id, head=head, created=datetime.now(UTC))
-    await here.house.store.add_share(share)
-    await here.note(owner, "share", id, head=head)
-    return ShareView.of(share)
+    return ShareView.of(await here.house.share(id, owner=owner, run=body.run))
 
 
 @router.get("/sessions/{id}/shares")
@@ -46,11 +35,7 @@ async def list_shares(id: Id, owner: Owner, here: Here) -> ShareList:
 @router.delete("/sessions/{id}/shares/{token}", status_code=204)
 async def delete_share(id: Id, token: Id, owner: Owner, here: Here) -> None:
     """The link shows nothing from now on."""
-    await here.chat(id, owner)
-    if token not in {each.token for each in await here.house.store.shares(id)}:
-        raise NotFoundError("there is no such link")
-    await here.house.store.delete_share(token)
-    await here.note(owner, "unshare", id)
+    await here.house.unshare(id, token, owner=owner)
 
 
 @router.get("/shared/{token}")

@@ -56,8 +56,7 @@ async def get_run(id: Id, run: Id, owner: Owner, here: Here) -> RunDetail:
 @router.post("/sessions/{id}/interrupt", status_code=204)
 async def interrupt(id: Id, owner: Owner, here: Here) -> None:
     """Stop what is running; variables stay. Nothing to stop is no error."""
-    room = await here.house.room(id, owner=owner)
-    await room.stop()
+    await here.house.stop(id, owner=owner)
 
 
 @router.post("/sessions/{id}/undo")
