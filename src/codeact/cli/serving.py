@@ -38,7 +38,7 @@ from codeact.server.settings import HouseSettings, OpensModel, Quotas, Tool
 from codeact.server.store import open_store
 
 _SIZES = frozenset(["own_disk", "upload", "saved_state", "saved_files"])
-QUOTAS = Bounds("--quota", Quotas, _SIZES, frozenset(["own_cpu"]))
+QUOTAS = Bounds("--quota", Quotas, _SIZES, frozenset(["own_cpu", "container_idle", "keep"]))
 
 
 async def serve(options: ServeOptions) -> int:

@@ -23,6 +23,7 @@ class Ledger:
     _cpu: dict[str, deque[tuple[float, float]]] = field(default_factory=lambda: defaultdict(deque[tuple[float, float]]))
 
     running: Counter[str] = field(default_factory=Counter[str])  # runs going on, by owner
+    beside: Counter[str] = field(default_factory=Counter[str])  # bytes that are not in the store, by owner
     _ended: anyio.Event = field(default_factory=anyio.Event)  # the next run
 
     def begin(self, owner: str) -> None:

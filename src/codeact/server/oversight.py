@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from codeact.errors import ConflictError
 from codeact.sandbox.asking import Question
 from codeact.sandbox.base import Session
-from codeact.sandbox.session import BoxSession
 from codeact.server.asking import Asking
+from codeact.server.metering import Meter
 from codeact.server.nouns import Chat, Settings
 from codeact.server.recording import Recording
 from codeact.server.shared import Shared
@@ -33,11 +33,11 @@ class Oversight:
     chat: Chat
     recording: Recording | None = None  # of the run going on
     held: float = field(default_factory=time.monotonic)  # when the chat's lease was last made longer
-    _session: Session | None = None
-    _cpu: float = 0.0  # seconds that the session had used when that was last looked at
+    meter: Meter = field(init=False)
     asking: Asking = field(init=False)
 
     def __post_init__(self) -> None:
+        self.meter = Meter(self.shared.ledger, self.chat.owner)
         self.asking = Asking(tell=self.tell, patience=self.shared.settings.answer_time)
 
     def tell(self, event: dict[str, JSON], wire: Wire | None = None) -> None:
@@ -57,7 +57,7 @@ class Oversight:
             await self.telling.flushed()
         if time.monotonic() - self.held > self.shared.settings.lease:
             await self.hold()
-        self.charge(self._session)
+        self.charge(self.meter.session)
         self.shared.ledger.check_cpu(self.chat.owner)
 
     async def hold(self) -> None:
@@ -83,15 +83,8 @@ class Oversight:
         return await self.asking.answer(question)
 
     def charge(self, session: Session | None) -> None:
-        """Enter the processor time that a session has used since this was last called."""
-        if not isinstance(session, BoxSession) or not session.alive:
-            return
-        used = session.meter.cpu_seconds()
-        if used is None:  # counted elsewhere
-            return
-        if session is self._session:
-            self.shared.ledger.charge(self.chat.owner, used - self._cpu)
-        self._session, self._cpu = session, used  # what a new session has used is its own start
+        """See `Meter.charge`."""
+        self.meter.charge(session)
 
 
 def changes(before: Settings, after: Settings) -> dict[str, JSON]:

@@ -41,10 +41,19 @@ class Quotas:
     own_runs: int = 4
     own_chats: int = 1000
     own_cpu: float = 3600.0  # seconds of processor time in any hour
-    own_disk: int = 1024 * MiB  # bytes of uploads, figures and sleeping sessions
+    own_disk: int = 1024 * MiB  # bytes of uploads, also OpenAI's, figures and sleeping sessions
     upload: int = 64 * MiB  # bytes of one file
     saved_state: int = 64 * MiB  # bytes of a sleeping chat's variables
     saved_files: int = 128 * MiB  # bytes of its files
+    # Of OpenAI's protocol. Nothing of it outlives the process.
+    containers: int = 32  # alive at once
+    own_containers: int = 8
+    container_idle: float = 1200.0  # seconds without use after which a container is gone; a client may ask for less
+    files: int = 2000  # that are uploaded
+    own_files: int = 200
+    responses: int = 2000  # that are kept, for `previous_response_id` and to be retrieved
+    own_responses: int = 200  # then the oldest go
+    keep: float = 24 * 3600.0  # seconds that responses and uploaded files are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,11 +90,12 @@ class Shared:
         """Before something that takes time, or `size` bytes of room. Raises `QuotaError` where none is left."""
         self.check_open()
         self.ledger.check_cpu(owner)
-        used, most = await self.store.used(owner), self.settings.quotas.own_disk
+        used = await self.store.used(owner) + self.ledger.beside[owner]
+        most = self.settings.quotas.own_disk
         if used + size > most:
             raise QuotaError(
-                f"your chats take {used:,} bytes of {most:,}{f', and {size:,} more are asked for' if size else ''}; "
-                "delete one"
+                f"your chats and files take {used:,} bytes of {most:,}"
+                f"{f', and {size:,} more are asked for' if size else ''}; delete one"
             )
 
     async def admit_chat(self, owner: str) -> None:

@@ -62,11 +62,12 @@ def serve(warm_sandbox: LocalSandbox) -> Serve:
             sandbox=warm_sandbox,
             limits=LIMITS,
             quotas=quotas or Quotas(),
+            **options,
         )
         async with open_store("sqlite::memory:") as store, House.open(store, settings) as house:
             tokens = {digest(token): owner for token, owner in TOKENS.items()}
             application = app(house, settings=http or HttpSettings(rate=1000.0, burst=10_000), tokens=tokens)
-            add_protocols(application, house, **options)
+            add_protocols(application, house)
             async with on_loopback(application) as address:
                 yield Place(f"{address}/v1", model, house)
 

@@ -7,9 +7,10 @@ import httpx2
 import openai
 import pytest
 
-from codeact.errors import ConflictError, NotFoundError
-from codeact.server.openai.allowance import Allowance
+from codeact.errors import ConflictError, NotFoundError, QuotaError
+from codeact.server.ledger import Ledger
 from codeact.server.openai.containers import Containers
+from codeact.server.settings import Quotas
 
 pytestmark = pytest.mark.anyio
 
@@ -138,8 +139,8 @@ async def test_wrong_requests_are_refused_by_name(serve):
 
 
 async def test_thousands_of_containers_end_in_a_refusal_that_is_not_tried_again(serve):
-    allowance = Allowance(own_containers=2, own_files=2, own_bytes=10, file_bytes=8)
-    async with serve(allowance=allowance) as place, place.client(max_retries=5) as client:
+    quotas = Quotas(own_containers=2, own_disk=10, upload=8)
+    async with serve(quotas=quotas) as place, place.client(max_retries=5) as client:
         made = [await client.containers.create(name="x") for _ in range(2)]
         with pytest.raises(openai.RateLimitError) as refused:
             await client.containers.create(name="x")
@@ -154,14 +155,18 @@ async def test_thousands_of_containers_end_in_a_refusal_that_is_not_tried_again(
                     await anyio.sleep(0.05)
         with pytest.raises(openai.BadRequestError):
             await client.files.create(file=("a", b"x" * 9), purpose="vision")
-        await client.files.create(file=("a", b"x" * 8), purpose="vision")
-        with pytest.raises(openai.RateLimitError):
+        kept = await client.files.create(file=("a", b"x" * 8), purpose="vision")
+        with pytest.raises(openai.RateLimitError, match="8 bytes of 10"):
             await client.files.create(file=("a", b"x" * 8), purpose="vision")
+        with pytest.raises(QuotaError):  # a user has one room for all: what these endpoints keep, chats cannot have
+            await place.house.shared.admit("ada", size=8)
+        await client.files.delete(kept.id)
+        await place.house.shared.admit("ada", size=8)
 
 
 async def test_an_idle_container_is_gone_and_a_used_one_is_not(warm_sandbox):
     async with anyio.create_task_group() as tasks:
-        containers = Containers(tasks, Allowance(idle=0.2))
+        containers = Containers(tasks, Ledger(Quotas(container_idle=0.2)))
         idle, used = [await containers.open("ada", warm_sandbox, warm_sandbox.open, name=name) for name in "iu"]
         with used.used(), anyio.fail_after(30):
             while idle.id in containers.alive:  # noqa: ASYNC110 (its task tells nobody)
@@ -175,3 +180,16 @@ async def test_an_idle_container_is_gone_and_a_used_one_is_not(warm_sandbox):
             while containers.alive:  # noqa: ASYNC110 (as above)
                 await anyio.sleep(0.01)
         assert not containers.turnstile.inside
+
+
+async def test_what_is_left_running_in_a_container_is_charged(serve):
+    code = "import threading\n\ndef burn():\n    while True:\n        pass\n\nthreading.Thread(target=burn).start()"
+    burn = f"```python\n{code}\n```"
+    async with serve(burn, "It burns.", beat=0.1) as place, place.client() as client:
+        tools = [{"type": "code_interpreter", "container": {"type": "auto"}}]
+        response = await client.responses.create(model="codeact", input="Burn", tools=tools)
+        assert response.output_text == "It burns."
+        used = place.house.shared.ledger.cpu("ada")
+        with anyio.fail_after(60):
+            while place.house.shared.ledger.cpu("ada") < used + 0.5:  # noqa: ASYNC110 -- of another process
+                await anyio.sleep(0.05)

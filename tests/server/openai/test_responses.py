@@ -10,7 +10,6 @@ import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from codeact.server.openai.allowance import Allowance
 from codeact.server.settings import Quotas
 
 pytestmark = pytest.mark.anyio
@@ -164,7 +163,7 @@ async def test_uploaded_files_go_into_an_automatic_container(serve):
 
 
 async def test_automatic_containers_give_way_to_new_ones(serve):
-    async with serve("1.", "2.", "3.", allowance=Allowance(own_containers=1)) as place, place.client() as client:
+    async with serve("1.", "2.", "3.", quotas=Quotas(own_containers=1)) as place, place.client() as client:
         for _ in range(3):
             await client.responses.create(**ASK)
         assert len([each async for each in client.containers.list()]) == 1
@@ -303,7 +302,7 @@ async def test_anothers_response_is_as_unknown_as_one_that_never_was(serve):
 
 
 async def test_the_oldest_responses_go(serve):
-    async with serve("1.", "2.", "3.", allowance=Allowance(own_responses=2)) as place, place.client() as client:
+    async with serve("1.", "2.", "3.", quotas=Quotas(own_responses=2)) as place, place.client() as client:
         ids = [(await client.responses.create(**ASK)).id for _ in range(3)]
         with pytest.raises(openai.NotFoundError):
             await client.responses.retrieve(ids[0])

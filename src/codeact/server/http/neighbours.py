@@ -14,16 +14,15 @@ from starlette.requests import HTTPConnection
 from codeact.errors import MissingExtraError
 from codeact.server.house import House
 from codeact.server.http.callers import caller_in, owner_of
-from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.router import router
 
 Mounts = Callable[[FastAPI, House, Callable[[HTTPConnection], str | None], Any], None]
 SHARED_PAGE = "/s/"  # of a share: for anybody who has the link
 
 
-def add_protocols(application: FastAPI, house: House, allowance: Allowance | None = None) -> None:
+def add_protocols(application: FastAPI, house: House) -> None:
     """`/v1/chat/completions`, `/v1/responses` and what belongs to them."""
-    application.include_router(router(house, owner=_owner, allowance=allowance), prefix="/v1")
+    application.include_router(router(house, owner=_owner), prefix="/v1")
 
 
 def add_page(application: FastAPI, house: House, results: Sequence[Path] = ()) -> bool:

@@ -20,7 +20,10 @@ from anyio.abc import TaskGroup, TaskStatus
 from codeact.agent.execute import Relay
 from codeact.errors import ConflictError, NotFoundError, TransferError
 from codeact.sandbox.base import FileInfo, Limits, NetworkPolicy, Offer, Sandbox, Session
-from codeact.server.openai.allowance import Allowance, Turnstile
+from codeact.server.ledger import Ledger
+from codeact.server.metering import Meter
+from codeact.server.openai.turnstile import Turnstile
+from codeact.server.settings import Quotas
 from codeact.tools import ToolSet
 from codeact.types import JSON, ToolBox
 
@@ -62,6 +65,7 @@ class Container:
     memory: str | None  # as it was asked for
     created: float  # seconds since the epoch, for people
     place: LentPlace
+    meter: Meter
     active: float  # seconds since the epoch
     deadline: float  # of the event loop's clock
     busy: bool = False
@@ -91,6 +95,10 @@ class Container:
     def touch(self) -> None:
         """It is in use; its time begins anew."""
         self.active, self.deadline = time.time(), anyio.current_time() + self.idle
+
+    def charge(self) -> None:
+        """Enter the processor time that it has used so far, also by what was left running in it."""
+        self.meter.charge(self.session)
 
     @contextmanager
     def used(self) -> Generator[None]:
@@ -171,12 +179,16 @@ class Containers:
     """All that are alive. Another user's id is as unknown as one that there never was."""
 
     tasks: TaskGroup
-    allowance: Allowance
+    ledger: Ledger
     alive: dict[str, Container] = field(default_factory=dict[str, Container])
     turnstile: Turnstile = field(init=False)
 
     def __post_init__(self) -> None:
-        self.turnstile = Turnstile("containers", self.allowance.containers, self.allowance.own_containers)
+        self.turnstile = Turnstile("containers", self.quotas.containers, self.quotas.own_containers)
+
+    @property
+    def quotas(self) -> Quotas:
+        return self.ledger.quotas
 
     async def open(
         self,
@@ -192,7 +204,7 @@ class Containers:
         """Raises `QuotaError` where there are too many, and what opening a session raises."""
         if automatic:
             await self._make_room(owner)
-        idle = min(idle or self.allowance.idle, self.allowance.idle)
+        idle = min(idle or self.quotas.container_idle, self.quotas.container_idle)
         relay = Relay(ToolSet())
 
         def make(session: Session) -> Container:
@@ -206,6 +218,7 @@ class Containers:
                 memory=memory,
                 created=now,
                 place=LentPlace(place, session, relay),
+                meter=Meter(self.ledger, owner, session),
                 active=now,
                 deadline=anyio.current_time() + idle,
             )
@@ -228,6 +241,7 @@ class Containers:
                     self.alive[container.id] = container
                     task_status.started(container)
                     await container.until_over()
+                    container.charge()
         except Exception as error:
             if container is None:
                 raise  # to whoever wanted it
@@ -241,13 +255,18 @@ class Containers:
     async def _make_room(self, owner: str) -> None:
         """Let the one that was used longest ago give way, of those that nobody has asked for by name."""
         own = self.of(owner)
-        if len(own) < self.allowance.own_containers and len(self.alive) < self.allowance.containers:
+        if len(own) < self.quotas.own_containers and len(self.alive) < self.quotas.containers:
             return
         unused = [each for each in own if each.automatic and not each.busy]
         if unused:
             oldest = min(unused, key=lambda each: each.deadline - each.idle)
             oldest.over.set()
             await oldest.gone.wait()
+
+    def charge(self) -> None:
+        """See `Container.charge`; from time to time, of all."""
+        for container in self.alive.values():
+            container.charge()
 
     def of(self, owner: str) -> Sequence[Container]:
         """Oldest first."""

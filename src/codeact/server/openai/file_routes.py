@@ -15,7 +15,7 @@ from codeact.types import JSON
 def file_routes(office: Office, owner: Owner) -> APIRouter:
     """Uploaded files of their owner, to be named by their ids."""
     routes = APIRouter(prefix="/files", route_class=OpenAIRoute)
-    keep = office.allowance.keep
+    keep = office.house.settings.quotas.keep
 
     @routes.post("")
     async def create_file(request: Request, who: str = Depends(owner)) -> JSON:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from codeact.agent import Agent
 from codeact.errors import NotFoundError
 from codeact.sandbox.base import Session
-from codeact.sandbox.session import BoxSession
 from codeact.server.house import House
+from codeact.server.metering import Meter
 from codeact.server.nouns import Settings
 from codeact.types import JSON, CodeAction, ToolCall, ToolCalls
 
@@ -75,18 +75,6 @@ class Lent:
         """See `Shared.run_without_room`."""
         return self.house.shared.run_without_room(self.owner)
 
-    @contextmanager
-    def charged(self, session: Session) -> Generator[None]:
-        """The processor time that a session uses in the body is this user's."""
-        before = _processor_time(session)
-        try:
-            yield
-        finally:
-            self.house.shared.ledger.charge(self.owner, _processor_time(session) - before)
-
-
-def _processor_time(session: Session) -> float:
-    """Seconds so far; 0 where it is counted elsewhere, or the session has ended."""
-    if not isinstance(session, BoxSession) or not session.alive:
-        return 0.0
-    return session.meter.cpu_seconds() or 0.0
+    def charged(self, session: Session) -> AbstractContextManager[None]:
+        """The processor time that a session of one request uses in the body is this user's."""
+        return Meter(self.house.shared.ledger, self.owner).charged(session)

@@ -14,7 +14,6 @@ from codeact.sandbox import sandbox
 from codeact.sandbox.network import network_policy
 from codeact.server.house import House
 from codeact.server.nouns import Settings
-from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.containers import Container, Containers
 from codeact.server.openai.lent import Lent
 from codeact.server.openai.responses import Responses
@@ -29,24 +28,29 @@ class Office:
     """Made by `router`, and serving as long as the application's lifespan."""
 
     house: House
-    allowance: Allowance
     _uploads: Uploads | None = None
     responses: Responses = field(init=False)
     _containers: Containers | None = None
     _tasks: TaskGroup | None = None
 
     def __post_init__(self) -> None:
-        self.responses = Responses(self.allowance)
+        self.responses = Responses(self.house.settings.quotas)
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[None]:
         """For the body there are files and containers; at its end they are gone."""
         async with scratch() as folder, anyio.create_task_group() as tasks:
-            self._uploads = Uploads(folder, self.allowance)
-            self._containers, self._tasks = Containers(tasks, self.allowance), tasks
+            self._uploads = Uploads(folder, self.house.shared)
+            self._containers, self._tasks = Containers(tasks, self.house.shared.ledger), tasks
+            tasks.start_soon(self._charge, self._containers)
             yield
             self._uploads = self._containers = self._tasks = None
             tasks.cancel_scope.cancel()
+
+    async def _charge(self, containers: Containers) -> None:
+        while True:
+            await anyio.sleep(self.house.settings.beat)
+            containers.charge()
 
     @property
     def models(self) -> Sequence[str]:

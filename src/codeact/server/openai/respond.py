@@ -66,7 +66,7 @@ async def _act(office: Office, answering: Answering, prompt: Prompt, container: 
     async with _agent(lent, answering, prompt, container).open() as conversation:
         bound(conversation, answering.asked.max_output_tokens)
         async with _forgetting(conversation):
-            with lent.charged(container.session):
+            with container.meter.charged(container.session):
                 await say(conversation, prompt, files, items.hear)
         container.given.update(file.name for file in files)
         answering.messages = _history(conversation)

@@ -11,10 +11,10 @@ from uuid import uuid4
 import anyio
 
 from codeact.errors import NotFoundError
-from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.errors import InvalidRequestError, Refusal
 from codeact.server.openai.items import Items, Told, shown
 from codeact.server.openai.response_wire import ResponseRequest
+from codeact.server.settings import Quotas
 from codeact.types import JSON, Message, Usage
 
 _MOST_KEPT = 64 * 1024 * 1024  # bytes of all responses of one user that are kept
@@ -120,12 +120,12 @@ def _usage(usage: Usage) -> dict[str, JSON]:
 class Responses:
     """All that can still be asked for. Another user's id is as unknown as one that there never was."""
 
-    allowance: Allowance
+    quotas: Quotas
     kept: dict[str, Answering] = field(default_factory=dict[str, Answering])  # oldest first
 
     def keep(self, answering: Answering) -> None:
         """Keep one, before it begins; older ones go where there are too many."""
-        answering.until = anyio.current_time() + self.allowance.keep
+        answering.until = anyio.current_time() + self.quotas.keep
         self.kept[answering.id] = answering
         self._make_room(answering.owner)
 
@@ -178,12 +178,8 @@ class Responses:
         for each in [each for each in self.kept.values() if each.until <= now and each.ended.is_set()]:
             del self.kept[each.id]
         own = [each for each in self.of(owner) if each.ended.is_set()]
-        while own and (
-            len(self.of(owner)) > self.allowance.own_responses or sum(each.size for each in own) > _MOST_KEPT
-        ):
+        while own and (len(self.of(owner)) > self.quotas.own_responses or sum(each.size for each in own) > _MOST_KEPT):
             del self.kept[own.pop(0).id]
         ended = [each for each in self.kept.values() if each.ended.is_set()]
-        while ended and (
-            len(self.kept) > self.allowance.responses or sum(each.size for each in ended) > 8 * _MOST_KEPT
-        ):
+        while ended and (len(self.kept) > self.quotas.responses or sum(each.size for each in ended) > 8 * _MOST_KEPT):
             del self.kept[ended.pop(0).id]

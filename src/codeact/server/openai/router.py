@@ -9,7 +9,6 @@ from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
 from codeact.server.house import House
-from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.chat_routes import chat_routes, model_routes
 from codeact.server.openai.container_routes import container_routes
 from codeact.server.openai.file_routes import file_routes
@@ -18,12 +17,12 @@ from codeact.server.openai.response_routes import response_routes
 from codeact.server.openai.routing import Owner
 
 
-def router(house: House, *, owner: Owner, allowance: Allowance | None = None) -> APIRouter:
+def router(house: House, *, owner: Owner) -> APIRouter:
     """The endpoints below `/v1`: `app.include_router(router(house, owner=…), prefix="/v1")`.
 
     It brings a lifespan of its own, which `include_router` joins to the application's (`mount` does not).
     """
-    office = Office(house, allowance or Allowance())
+    office = Office(house)
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncGenerator[None]:

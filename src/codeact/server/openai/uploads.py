@@ -11,9 +11,10 @@ from uuid import uuid4
 import anyio
 
 from codeact.errors import NotFoundError, QuotaError
-from codeact.server.openai.allowance import Allowance
 from codeact.server.openai.errors import InvalidRequestError
 from codeact.server.openai.said import Attachment, file_name
+from codeact.server.settings import Quotas
+from codeact.server.shared import Shared
 from codeact.types import JSON
 
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data")
@@ -47,7 +48,7 @@ class Uploads:
     """All uploaded files. Another user's id is as unknown as one that there never was."""
 
     folder: Path
-    allowance: Allowance
+    shared: Shared
     kept: dict[str, Upload] = field(default_factory=dict[str, Upload])
 
     async def add(self, owner: str, name: str, data: bytes, purpose: str) -> Upload:
@@ -56,8 +57,8 @@ class Uploads:
         name = file_name(name, param="file")
         if purpose not in PURPOSES:
             raise InvalidRequestError(f"purpose is one of {', '.join(PURPOSES)}", param="purpose")
-        self._check_room(owner, len(data))
-        until = anyio.current_time() + self.allowance.keep
+        await self._check_room(owner, len(data))
+        until = anyio.current_time() + self.quotas.keep
         upload = Upload(
             id=f"file-{uuid4().hex}",
             owner=owner,
@@ -67,22 +68,32 @@ class Uploads:
             created=time.time(),
             until=until,
         )
-        self.kept[upload.id] = upload  # counts before it is written, so that many at once are not too many
+        self._enter(upload)  # before it is written, so that many at once are not too many
         try:
             await self._path(upload).write_bytes(data)
         except BaseException:
-            del self.kept[upload.id]
+            self._leave(upload)
             raise
         return upload
 
-    def _check_room(self, owner: str, size: int) -> None:
-        if size > self.allowance.file_bytes:
-            raise InvalidRequestError(f"a file may have {self.allowance.file_bytes:,} bytes", param="file")
-        own = self.of(owner)
-        if len(own) >= self.allowance.own_files or len(self.kept) >= self.allowance.files:
+    @property
+    def quotas(self) -> Quotas:
+        return self.shared.settings.quotas
+
+    def _enter(self, upload: Upload) -> None:
+        self.kept[upload.id] = upload
+        self.shared.ledger.beside[upload.owner] += upload.size
+
+    def _leave(self, upload: Upload) -> None:
+        if self.kept.pop(upload.id, None) is not None:
+            self.shared.ledger.beside[upload.owner] -= upload.size
+
+    async def _check_room(self, owner: str, size: int) -> None:
+        if size > self.quotas.upload:
+            raise InvalidRequestError(f"a file may have {self.quotas.upload:,} bytes", param="file")
+        await self.shared.admit(owner, size=size)
+        if len(self.of(owner)) >= self.quotas.own_files or len(self.kept) >= self.quotas.files:
             raise QuotaError("there are too many uploaded files; delete some")
-        if sum(each.size for each in own) + size > self.allowance.own_bytes:
-            raise QuotaError(f"a user's files may have {self.allowance.own_bytes:,} bytes together; delete some")
 
     def of(self, owner: str) -> Sequence[Upload]:
         """Oldest first."""
@@ -124,7 +135,7 @@ class Uploads:
             await self._drop(upload)
 
     async def _drop(self, upload: Upload) -> None:
-        self.kept.pop(upload.id, None)
+        self._leave(upload)
         await self._path(upload).unlink(missing_ok=True)
 
     def _path(self, upload: Upload) -> anyio.Path:

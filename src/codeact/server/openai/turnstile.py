@@ -1,4 +1,4 @@
-"""What one user, and all of them together, may have of these endpoints, beside what the house allows."""
+"""So many at once, and of one user so many."""
 
 from __future__ import annotations
 
@@ -8,25 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from codeact.errors import QuotaError
-from codeact.sandbox.base import MiB
 
 _SOON = 5.0  # seconds after which somebody else's run may have ended
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
-    """`own` means of one user. Nothing here outlives the process."""
-
-    containers: int = 32  # alive at once
-    own_containers: int = 8
-    idle: float = 1200.0  # seconds without use after which a container is gone; a client may ask for less
-    files: int = 2000
-    own_files: int = 200
-    own_bytes: int = 512 * MiB  # of all uploaded files
-    file_bytes: int = 64 * MiB  # of one file
-    responses: int = 2000  # that are kept, for `previous_response_id` and to be retrieved
-    own_responses: int = 200  # then the oldest go
-    keep: float = 24 * 3600.0  # seconds that responses and uploaded files are kept
 
 
 @dataclass(slots=True)
