@@ -7,6 +7,8 @@ from collections.abc import Iterable, MutableMapping
 from typing import Final
 from urllib.parse import quote
 
+from codeact.server.nouns import PICTURES
+
 # An answer of the API is data: nothing in it may load, run, frame or be framed.
 STRICT: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 FORM: Final = (  # of our login page: a form, its style and nothing else
@@ -23,7 +25,6 @@ ALWAYS: Final = {
     "cache-control": "no-store",
 }
 HSTS: Final = "max-age=31536000"
-SHOWN: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})  # what no browser runs
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -45,4 +46,4 @@ def attachment(name: str) -> MutableMapping[str, str]:
 def kind_shown(kind: str) -> str | None:
     """The media type if a browser may show it as it is; None: to be saved."""
     bare = kind.partition(";")[0].strip().lower()
-    return bare if bare in SHOWN else None
+    return bare if bare in PICTURES else None

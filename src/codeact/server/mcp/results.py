@@ -22,12 +22,12 @@ from codeact.errors import TransferError
 from codeact.sandbox.base import FileInfo, Variable
 from codeact.server.mcp.settings import MiB
 from codeact.server.mcp.uris import uri_of
+from codeact.server.nouns import PICTURES
 from codeact.types import ErrorKind, ExecResult, Image, State
 
 _MOST_IMAGES = 8  # of one action
 _MOST_IMAGE = 4 * MiB  # bytes; hosts of models refuse larger ones
 MOST_LISTED = 500  # files or variables
-_IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 class Failure(BaseModel):
@@ -152,7 +152,7 @@ def of_file(path: str, data: bytes, *, start: int, most: int, limit: int) -> Cal
         return CallToolResult(content=[_text(part), *([_text(cut)] if len(part) < len(text) else [])])
     if len(data) > limit:
         raise TransferError(f"{path!r} has {len(data):,} bytes, more than one message may hold ({limit:,}); use code")
-    if (kind := type_of(path)) in _IMAGE_TYPES and len(data) <= _MOST_IMAGE:
+    if (kind := type_of(path)) in PICTURES and len(data) <= _MOST_IMAGE:
         return CallToolResult(content=[_image(Image(data, kind))])
     size = _text(f"{readable(path)}: {len(data):,} bytes that are no text")
     contents = contents_of(uri_of(path), path, data)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from codeact.events import Answered, DisplayShown, Event, Finished, TurnStarted
+from codeact.server.nouns import PICTURES
 from codeact.server.openai.steps import Steps
 from codeact.server.openai.words import Words
 from codeact.types import JSON, Display, Outcome, Usage
 
 MOST_FIGURES = 10
 MOST_FIGURE_BYTES = 16 * 1024 * 1024  # of all figures of an answer together
-_IMAGES = ("image/png", "image/jpeg")
 
 Tell = Callable[[dict[str, JSON]], None]
 
@@ -102,7 +102,7 @@ class ChatAnswer:
 
     def _draw(self, display: Display) -> None:
         """Figures have no place in the protocol; `images` is where OpenRouter and its clients have them."""
-        for mime in _IMAGES:
+        for mime in PICTURES:
             data = display.data.get(mime)
             if isinstance(data, bytes) and len(self.images) < MOST_FIGURES:
                 self.image_bytes += len(data)

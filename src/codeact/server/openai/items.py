@@ -8,12 +8,12 @@ from typing import Literal
 from uuid import uuid4
 
 from codeact.events import ActionFinished, ActionStarted, Event, Finished, Observed, ReplyParsed, TextDelta, TurnStarted
+from codeact.server.nouns import PICTURES
 from codeact.server.openai.chat import MOST_FIGURE_BYTES, data_url
 from codeact.server.openai.words import Words
 from codeact.types import JSON, Answer, CodeAction, ExecResult, Outcome
 
 _MOST_LOGS = 100_000  # characters of the logs of one action
-_IMAGES = ("image/png", "image/jpeg")
 
 Told = dict[str, JSON]
 Status = Literal["completed", "incomplete", "failed"]
@@ -113,7 +113,7 @@ class Items:
         logs = logs_of(result)
         outputs: list[JSON] = [{"type": "logs", "logs": logs}] if logs else []
         for display in result.displays:
-            for mime in _IMAGES:
+            for mime in PICTURES:
                 data = display.data.get(mime)
                 if isinstance(data, bytes) and self.figure_bytes + len(data) <= MOST_FIGURE_BYTES:
                     self.figure_bytes += len(data)

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from codeact.server.nouns import PICTURES
 from codeact.server.openai.errors import InvalidRequestError
 from codeact.types import Image, Message
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.ASCII)
-_IMAGES = frozenset(["image/png", "image/jpeg", "image/gif", "image/webp"])
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
 
 
@@ -96,9 +96,9 @@ def _suffix(mime: str) -> str:
 def image_of(url: str, *, param: str) -> Image:
     """Raises `InvalidRequestError` for all but the data URL of an image: this service fetches nothing."""
     mime, data = _decoded(url, param=param, code="invalid_image_url")
-    if mime not in _IMAGES:
+    if mime not in PICTURES:
         raise InvalidRequestError(
-            f"an image is {', '.join(sorted(_IMAGES))}, not {mime!r}", param=param, code="unsupported_image_media_type"
+            f"an image is {', '.join(sorted(PICTURES))}, not {mime!r}", param=param, code="unsupported_image_media_type"
         )
     return Image(data, mime)
 

@@ -23,6 +23,7 @@ from pygments import highlight, lexers
 from pygments.formatters.html import HtmlFormatter
 from pygments.util import ClassNotFound
 
+from codeact.server.nouns import PICTURES
 from codeact.types import JSON
 
 MOST_HTML = 300_000  # characters of a table; a longer one is shown as its text
@@ -40,7 +41,6 @@ _TABLE_ATTRIBUTES = {
     "details": {"open"},
 }
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _SAFE_LINK = re.compile(r"(?:https?|mailto):", re.IGNORECASE)
 
 _lexer_named = cast("Any", lexers).get_lexer_by_name  # partly typed
@@ -122,7 +122,7 @@ def table_html(source: str) -> str:
 def display_html(bundle: Mapping[str, JSON], media: str, number: int) -> str:
     """The richest form of a display that can be shown without running anything. `media` is where bytes are served."""
     label = escaped(f"Figure {number}")
-    for mime in (*_IMAGES, "image/svg+xml"):
+    for mime in (*PICTURES, "image/svg+xml"):
         if mime in bundle and (address := _address(bundle[mime], mime, media)):
             return (
                 f'<figure><a href="{address}" target="_blank" rel="noopener"><img src="{address}" alt="{label}"></a>'
@@ -144,7 +144,7 @@ def _address(data: JSON, mime: str, media: str) -> str:
     browser runs its scripts or loads what it refers to.
     """
     match data:
-        case {"media": str(digest)} if mime in _IMAGES and re.fullmatch(r"[0-9a-f]{64}", digest):
+        case {"media": str(digest)} if mime in PICTURES and re.fullmatch(r"[0-9a-f]{64}", digest):
             return f"{media}/{digest}"
         case str() if mime == "image/svg+xml":
             return picture_address(mime, data.encode(errors="replace"))
