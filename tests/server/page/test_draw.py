@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeact.server.page.draw import Drawing, blocks
-from codeact.server.page.markup import MOST_HTML, display_html, markdown_html, shown_text, table_html
+from codeact.server.page.markup import (
+    MOST_HIGHLIGHTED,
+    MOST_HTML,
+    code_html,
+    display_html,
+    markdown_html,
+    shown_text,
+    table_html,
+)
 from codeact.server.page.shown import Asked, Call, Chunk, Failure, Notice, Output, RunShown, Shown, Turn
 from codeact.server.page.writing import draft
 
@@ -61,6 +69,28 @@ def test_code_is_highlighted_while_it_is_written() -> None:
     assert '<span class="h-kn">import</span>' in html
     assert "<p>I load.</p>" in html
     assert "Writing" in html
+
+
+@pytest.mark.parametrize("language", ["java", "javascript", "css", "yaml", "html", "toml", "no-such"])
+def test_code_in_a_language_that_may_take_long_to_colour_is_shown_as_text(language: str) -> None:
+    assert code_html("class A { if }", language) == "class A { if }"
+    assert "<span" not in markdown_html(f"```{language}\nclass A {{ if }}\n```")
+    assert "<span" in markdown_html("```Python\nimport json\n```")
+
+
+@pytest.mark.parametrize("gap", [" " * 200, "\n" * 200, " \n" * 100])
+def test_code_that_takes_long_to_colour_is_shown_as_text(gap: str) -> None:
+    assert code_html(f"if x:{gap}pass") == f"if x:{gap}pass"
+    assert code_html("if " + "x" * MOST_HIGHLIGHTED) == "if " + "x" * MOST_HIGHLIGHTED
+    piece = "```python\n" + "if x: pass\n" * 400 + "```\n"
+    assert markdown_html(piece * 9).count("<span") == markdown_html(piece * 2).count("<span")
+
+
+def test_long_code_is_highlighted_when_it_is_written_to_its_end() -> None:
+    code = "import json\n" * 300
+    writing = page(chat(Turn(number=1, phase="writing", text=f"```python\n{code}"), status="running"))
+    assert "import json\nimport json" in writing
+    assert '<span class="h-kn">import</span>' in page(chat(turn(code=code)))
 
 
 PLACES: Mapping[str, Callable[[str], Shown]] = {

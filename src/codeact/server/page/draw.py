@@ -28,6 +28,7 @@ ENDS = {
     "error": "Failed",
     "interrupted": "Interrupted: the server ended while this ran",
 }
+MOST_UNFINISHED = 2_000  # characters of code that are coloured while it is written, anew with each drawing
 WAITING = {"reading": "Thinking", "writing": "Writing", "running": "Running"}
 
 
@@ -145,11 +146,13 @@ def _folded(summary: str, html: str) -> str:
 
 
 def _code(code: str, turn: Turn, drawing: Drawing) -> str:
+    unfinished = turn.thought is None and len(code) > MOST_UNFINISHED
+    coloured = escaped(code) if unfinished else code_html(code)
     head = f'<span class="number" aria-hidden="true">{turn.number}</span><span class="name">Python</span>'
     copy = button("copy", "Copy the code", "copy", str(turn.number)) if drawing.buttons else ""
     return (
         f'<div class="head">{head}<span class="time">{_time_of(turn)}</span>{copy}</div>'
-        f'<pre class="code" tabindex="0" aria-label="Code of turn {turn.number}"><code>{code_html(code)}</code></pre>'
+        f'<pre class="code" tabindex="0" aria-label="Code of turn {turn.number}"><code>{coloured}</code></pre>'
     )
 
 

@@ -21,13 +21,13 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from pygments import highlight, lexers
 from pygments.formatters.html import HtmlFormatter
-from pygments.util import ClassNotFound
 
 from codeact.server.nouns import PICTURES
 from codeact.types import JSON
 
 MOST_HTML = 300_000  # characters of a table; a longer one is shown as its text
-MOST_HIGHLIGHTED = 60_000  # characters of code; longer code is shown without colours
+MOST_HIGHLIGHTED = 10_000  # characters of code; longer code is shown without colours
+HIGHLIGHTED = frozenset({"diff", "json", "py", "python", "python3", "sql"})
 
 _TABLE_TAGS = (
     "a abbr b blockquote br caption code col colgroup dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i ins kbd li "
@@ -41,6 +41,7 @@ _TABLE_ATTRIBUTES = {
     "details": {"open"},
 }
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_LONG_GAP = re.compile(r"\s{100}")
 _SAFE_LINK = re.compile(r"(?:https?|mailto):", re.IGNORECASE)
 
 _lexer_named = cast("Any", lexers).get_lexer_by_name  # partly typed
@@ -59,20 +60,22 @@ def shown_text(text: str) -> str:
 
 @lru_cache(maxsize=512)
 def code_html(code: str, language: str = "python") -> str:
-    """Code with its colours, as spans; the caller puts it into a `pre`."""
-    if len(code) > MOST_HIGHLIGHTED:
+    """Code with its colours, as spans; the caller puts it into a `pre`.
+
+    Most of Pygments' lexers take a time that is quadratic in a text made for it (20 s for 16 kB of Java), and all
+    pages of the service wait for it. So only those are asked that were tried with such texts, for no more than they
+    can bear, and Python's for no text with the long gaps that it is slow at.
+    """
+    language = language.lower()
+    if language not in HIGHLIGHTED or len(code) > MOST_HIGHLIGHTED or _LONG_GAP.search(code):
         return escaped(code)
-    try:
-        lexer = _lexer_named(language, stripnl=False)
-    except ClassNotFound:
-        return escaped(code)
-    return cast("str", highlight(code, lexer, _colours)).removesuffix("\n")
+    return cast("str", highlight(code, _lexer_named(language, stripnl=False), _colours)).removesuffix("\n")
 
 
 @lru_cache(maxsize=512)
 def markdown_html(text: str) -> str:
     """Markdown without HTML. Pictures become links, so that showing a text asks no other host for anything."""
-    return _markdown.render(text)
+    return _markdown.render(text, {"coloured": 0})
 
 
 def _renders(rule: str) -> Callable[[Callable[..., str]], Callable[..., str]]:
@@ -103,7 +106,9 @@ def _image(self: RendererHTML, tokens: Sequence[Token], at: int, options: Option
 @_renders("fence")
 def _fence(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: Any) -> str:
     language = tokens[at].info.strip().split(maxsplit=1)[0] if tokens[at].info.strip() else ""
-    shown = code_html(tokens[at].content.rstrip("\n"), language) if language else escaped(tokens[at].content)
+    code = tokens[at].content
+    env["coloured"] += len(code)  # of all the text: many short pieces take as long as a long one
+    shown = code_html(code.rstrip("\n"), language) if env["coloured"] <= MOST_HIGHLIGHTED else escaped(code)
     return f'<pre class="code" tabindex="0"><code>{shown}</code></pre>\n'
 
 

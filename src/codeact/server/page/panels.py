@@ -37,7 +37,7 @@ _PICTURES: Final = {
     "webp": "image/webp",
     "svg": "image/svg+xml",
 }
-_LANGUAGES: Final = {"py": "python", "json": "json", "md": "markdown", "html": "html", "toml": "toml", "sql": "sql"}
+_LANGUAGES: Final = {"py": "python", "json": "json", "sql": "sql", "diff": "diff"}
 MOST_PICTURE: Final = 2 * MiB
 
 
