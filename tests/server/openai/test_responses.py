@@ -320,3 +320,25 @@ async def test_runs_at_once_are_bounded(serve):
                         await client.responses.create(**ASK, **more)
                     assert int(refused.value.response.headers["retry-after"]) > 0
                 await client.responses.cancel(response.id)
+
+
+async def test_refused_responses_take_the_place_of_none(serve):
+    sleep = "```python\nimport time\ntime.sleep(600)\n```"
+    bounds = {"quotas": Quotas(own_runs=1), "allowance": Allowance(own_responses=2)}
+    async with serve("1.", sleep, "3.", **bounds) as place, place.client() as client:
+        first = await client.responses.create(**ASK)
+        going_on = await client.responses.create(**ASK, background=True)
+        async for event in await client.responses.retrieve(going_on.id, stream=True):
+            if event.type == "response.created":
+                for more in ({}, {"background": True}, {"stream": True}):
+                    with pytest.raises(openai.RateLimitError):
+                        await client.responses.create(**ASK, **more)
+                with pytest.raises(openai.BadRequestError):
+                    await client.responses.create(**ASK, background=True, store=False)
+                assert (await client.responses.retrieve(first.id)).output_text == "1."
+                await client.responses.cancel(going_on.id)
+        third = await client.responses.create(**ASK)
+        assert [(await client.responses.retrieve(id)).status for id in (going_on.id, third.id)] == [
+            "cancelled",
+            "completed",
+        ]

@@ -43,6 +43,8 @@ async def respond(office: Office, answering: Answering, prompt: Prompt) -> None:
     """Run the agent until its end, which is told and kept, whatever it is."""
     try:
         with office.lent(answering.owner, "responses").run(), answering.scope:
+            if answering.asked.store is not False and not answering.asked.background:  # that one is kept already
+                office.responses.keep(answering)
             container = await _container(office, answering)
             with container.used():
                 await _act(office, answering, prompt, container)

@@ -29,8 +29,6 @@ def response_routes(office: Office, owner: Owner) -> APIRouter:
     async def create_response(asked: ResponseRequest, who: str = Depends(owner)) -> Response:
         answering = Answering(owner=who, asked=asked)
         prompt = prompt_for(office, answering)
-        if asked.store is not False:
-            office.responses.keep(answering)
         if asked.background:
             return _in_background(office, answering, prompt)
         return _streamed(office, answering, prompt) if asked.stream else _whole(office, answering, prompt)
@@ -90,11 +88,12 @@ def _in_background(office: Office, answering: Answering, prompt: Prompt) -> Resp
         InvalidRequestError: it is not to be kept, so nobody could ever see it.
         QuotaError: this user has too many going on.
     """
-    with office.lent(answering.owner, "responses").run():
-        pass  # refused now, and not when nobody hears it
     if answering.asked.store is False:
         raise InvalidRequestError("a response in the background has to be stored", param="store")
+    with office.lent(answering.owner, "responses").run():
+        pass  # refused now, and not when nobody hears it
     office.tasks.start_soon(respond, office, answering, prompt)
+    office.responses.keep(answering)  # after all that may refuse it: nothing would ever end it
     return _listening(answering, -1) if answering.asked.stream else JSONResponse(answering.card())
 
 

@@ -124,7 +124,7 @@ class Responses:
     kept: dict[str, Answering] = field(default_factory=dict[str, Answering])  # oldest first
 
     def keep(self, answering: Answering) -> None:
-        """Keep one, before it begins; older ones go where there are too many."""
+        """Keep one that is sure to come to its end; older ones go where there are too many."""
         answering.until = anyio.current_time() + self.quotas.keep
         self.kept[answering.id] = answering
         self._make_room(answering.owner)
