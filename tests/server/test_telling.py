@@ -29,6 +29,7 @@ class Log:
         self.rows = list[Told]()
         self.kept = dict[str, bytes]()
         self.failures = list(failures)
+        self.asked = 0  # how often for rows
 
     async def tell(self, chat: str, run: str | None, events: Sequence[Mapping[str, Any]]) -> Sequence[Told]:
         await anyio.lowlevel.checkpoint()
@@ -41,7 +42,17 @@ class Log:
 
     async def told(self, chat: str, *, after: int = 0, most: int = 1000) -> Sequence[Told]:
         await anyio.lowlevel.checkpoint()
+        self.asked += 1
         return self.rows[after : after + most]
+
+    async def forget(self) -> None:
+        """When a listener has looked at it."""
+        while not self.asked:
+            await anyio.lowlevel.checkpoint()
+        self.rows.clear()
+
+    async def last_told(self, chat: str) -> Told | None:
+        return self.rows[-1] if self.rows else None
 
     async def keep_media(self, chat: str, digest: str, kind: str, data: bytes) -> None:
         self.kept[digest] = data
@@ -102,6 +113,25 @@ async def told_to_all(
         tasks.cancel_scope.cancel()
     assert "".join(row.event["text"] for row in log.rows) == "".join(f"{number} " for number in range(len(events)))
     assert telling.listeners == 0
+
+
+async def test_a_listener_leaves_when_another_process_has_deleted_the_chat(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick(monkeypatch)
+    log, heard = Log(), list[int]()
+    await log.tell("chat", None, [{"kind": "woken"}])
+    async with anyio.create_task_group() as tasks:
+        telling = Telling("chat", cast("Store", log), tasks)
+        with anyio.fail_after(30):
+            async with telling.listen() as told:
+                async for one in told:
+                    heard.append(one.number)
+                    log.rows.clear()
+            await log.tell("chat", None, [{"kind": "woken"}])
+            log.asked = 0
+            async with telling.listen(after=1) as told:
+                tasks.start_soon(log.forget)
+                heard += [one.number async for one in told]
+    assert heard == [1]
 
 
 async def test_pieces_that_come_together_are_one_row() -> None:

@@ -91,7 +91,9 @@ class Telling:
 
     @asynccontextmanager
     async def listen(self, *, after: int = 0) -> AsyncGenerator[AsyncIterator[Told]]:
-        """All events with a higher number, then those to come. The iterator raises `StoreError`."""
+        """All events with a higher number, then those to come; it ends where the chat has been deleted, also by another
+        process. The iterator raises `StoreError`.
+        """
         self.listeners += 1
         try:
             async with aclosing(self._follow(after)) as events:
@@ -109,15 +111,22 @@ class Telling:
         self._newest.clear()
 
     async def _follow(self, number: int) -> AsyncGenerator[Told]:
+        had = not await self._is_empty()  # its log
         while not self.ended:
             changed = self._changed
             rows = await self._since(number)
             for told in rows:
-                number = told.number
+                had, number = True, told.number
                 yield told
             if not rows:
-                with anyio.move_on_after(ELSEWHERE):
+                with anyio.move_on_after(ELSEWHERE) as waited:
                     await changed.wait()
+                if waited.cancelled_caught and had and await self._is_empty():
+                    return
+
+    async def _is_empty(self) -> bool:
+        """Whether nothing is in the log: nothing was told so far, or the chat has been deleted."""
+        return not self._newest and await self.store.last_told(self.chat) is None
 
     async def _since(self, number: int) -> Sequence[Told]:
         newest = self._newest

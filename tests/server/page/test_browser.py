@@ -196,6 +196,21 @@ def test_a_reload_and_a_second_window_show_the_same(page: Reader) -> None:
     page.driver.switch_to.window(first)
 
 
+def test_a_conversation_deleted_in_one_window_leaves_the_other(page: Reader) -> None:
+    page.asked("Something short-lived")
+    first, here = page.driver.current_window_handle, page.chat()
+    page.driver.switch_to.new_window("tab")
+    page.go(here)
+    page.press(".chats .row:has([aria-current]) [data-act=delete]")
+    page.press("[data-act=deleted]")
+    page.until(lambda: page.all(".welcome"), "a new conversation, where it was deleted")
+    page.driver.close()
+    page.driver.switch_to.window(first)
+    page.sees("This conversation was deleted.", "body")
+    page.until(lambda: page.all(".welcome"), "a new conversation, in the other window")
+    page.until(lambda: page.driver.current_url == page.base + "/", "its address")
+
+
 def test_all_of_it_goes_by_keyboard(page: Reader) -> None:
     page.type("Tell me of otters" + Keys.SHIFT + Keys.ENTER + Keys.NULL + "and of their rivers")
     assert page.one(FIELD).get_property("value") == "Tell me of otters\nand of their rivers"
@@ -270,7 +285,7 @@ def test_a_conversation_is_renamed_shared_and_deleted(page: Reader) -> None:
     page.press(".chats .row:has([aria-current]) [data-act=delete]")
     page.press("[data-act=deleted]")
     page.sees("What shall we work out?")
-    assert "A better name" not in page.text(".chats")
+    page.until(lambda: "A better name" not in page.text(".chats"), "the list without it")
     assert httpx2.get(link).status_code == 404
 
 

@@ -118,9 +118,18 @@ class Screen:
                 async with self.house.listen(chat, after=self.shown.number) as events:
                     async for told in events:
                         await self._take(told)
+                if await self.house.store.chat(chat, owner=self.owner) is None:
+                    _begun(self._deleted())  # a task of its own: it ends this one
+                    return
             except StoreError as error:
                 self.say(str(error), "problem")
             await anyio.sleep(AGAIN)
+
+    async def _deleted(self) -> None:
+        """Somebody has deleted the chat, in another window say: say so, and show a new one."""
+        await self.open(None)
+        self.parts.shell.order("shell", "address", "/", "codeact")
+        self.say("This conversation was deleted.", "problem")
 
     async def _take(self, told: Told) -> None:
         before = self.shown
@@ -133,8 +142,7 @@ class Screen:
     async def _refresh(self) -> None:
         assert self.chat is not None
         chat = await self.house.store.chat(self.chat.id, owner=self.owner)
-        if chat is None:
-            self.say("This conversation was deleted.", "problem")
+        if chat is None:  # the log will end
             return
         self.chat = chat
         await self.list_chats()
