@@ -154,3 +154,19 @@ def test_what_is_no_message_is_refused(service: Running, body: object) -> None:
 
 def test_a_huge_body_is_refused(service: Running) -> None:
     assert service.post({**INITIALIZE, "more": "x" * 17_000_000}).status_code == 413
+
+
+def test_every_answer_has_strict_headers(service: Running) -> None:
+    for answer in (service.post(), service.post(authorization="Bearer wrong"), service.post(host="evil.example")):
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_who_guesses_tokens_has_to_wait(service: Running) -> None:
+    transport = httpx2.HTTPTransport(local_address="127.0.0.2")  # of its own: no other test has to wait
+    with httpx2.Client(transport=transport, timeout=60) as guessing:
+        answers = (guessing.post(service.url, headers={"authorization": f"Bearer {n}"}) for n in range(1000))
+        late = next(answer for answer in answers if answer.status_code != 401)
+    assert late.status_code == 429
+    assert int(late.headers["retry-after"]) > 0
+    assert service.post().status_code == 200, "whoever is elsewhere need not"

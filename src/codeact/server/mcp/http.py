@@ -7,9 +7,10 @@ to nobody, so there would be nobody whose variables could stay. Clients that spe
 from __future__ import annotations
 
 import hmac
+import math
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 import uvicorn
@@ -19,7 +20,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from codeact.server.http.credentials import digest
+from codeact.server.http.headers import complete
 from codeact.server.http.origin import host_allowed, same_origin
+from codeact.server.http.rate import Rate
 from codeact.server.mcp.desks import Desks
 from codeact.server.mcp.service import SESSION, Service
 from codeact.server.mcp.settings import PATH
@@ -50,10 +53,16 @@ class Door:
     app: ASGIApp
     entry: Entry
     desks: Desks
+    failures: Rate = field(default_factory=lambda: Rate(0.5, 20))  # of those whose token is wrong, by address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def completed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": complete(message.get("headers", ()), tls=False)}
+            await send(message)
+
         if scope["type"] == "http":  # no websocket and nothing else is served
-            await (self._refusal(scope) or self._inner)(scope, receive, send)
+            await (self._refusal(scope) or self._inner)(scope, receive, completed)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
@@ -66,8 +75,15 @@ class Door:
         if origin is not None and not same_origin(origin, hosts[0], tls=False):
             return _refused(403, "the page that asks has another origin")
         if not self._knows(headers):
-            return _refused(401, "a token is needed: Authorization: Bearer …", {"www-authenticate": "Bearer"})
+            return self._unknown(scope)
         return None if scope["path"] == PATH else _refused(404, f"there is nothing here; MCP is at {PATH}")
+
+    def _unknown(self, scope: Scope) -> ASGIApp:
+        peer = scope.get("client")
+        if wait := self.failures.take(peer[0] if peer else ""):
+            seconds = {"retry-after": str(math.ceil(wait))}
+            return _refused(429, "too many requests without a right token", seconds)
+        return _refused(401, "a token is needed: Authorization: Bearer …", {"www-authenticate": "Bearer"})
 
     def _knows(self, headers: Headers) -> bool:
         if self.entry.token is None:
@@ -86,7 +102,7 @@ class Door:
 
 
 def _refused(status: int, words: str, headers: dict[str, str] | None = None) -> Response:
-    return PlainTextResponse(words + "\n", status_code=status, headers={"cache-control": "no-store", **(headers or {})})
+    return PlainTextResponse(words + "\n", status_code=status, headers=headers)
 
 
 async def serve_http(
