@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from codeact.types import JSON, Trajectory
 
@@ -16,8 +16,6 @@ RunStatus = Literal["running", "answered", "limit", "cancelled", "error", "inter
 # (`kept`: a checkpoint); the variables that could be saved, and the files (`saved`); the files alone (`files`); what
 # the same code gave when it ran again (`replayed`); nothing (`lost`).
 StateKept = Literal["kept", "saved", "files", "replayed", "lost"]
-
-PICTURES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")  # what may be shown: no browser runs it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

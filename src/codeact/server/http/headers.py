@@ -7,7 +7,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import Final
 from urllib.parse import quote
 
-from codeact.server.nouns import PICTURES
+from codeact.server.pictures import PICTURES
 
 # An answer of the API is data: nothing in it may load, run, frame or be framed.
 STRICT: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"

@@ -22,7 +22,7 @@ from codeact.errors import TransferError
 from codeact.sandbox.base import FileInfo, Variable
 from codeact.server.mcp.settings import MiB
 from codeact.server.mcp.uris import uri_of
-from codeact.server.nouns import PICTURES
+from codeact.server.pictures import PICTURES
 from codeact.types import ErrorKind, ExecResult, Image, State
 
 _MOST_IMAGES = 8  # of one action

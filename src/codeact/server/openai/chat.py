@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from codeact.events import Answered, DisplayShown, Event, Finished, TurnStarted
-from codeact.server.nouns import PICTURES
 from codeact.server.openai.steps import Steps
 from codeact.server.openai.words import Words
+from codeact.server.pictures import PICTURES, data_url
 from codeact.types import JSON, Display, Outcome, Usage
 
 MOST_FIGURES = 10
@@ -139,7 +138,3 @@ def usage_of(usage: Usage) -> dict[str, JSON]:
 def until_stop(text: str, stops: Sequence[str]) -> str:
     """A text up to the first stop string in it."""
     return text[: min((at for stop in stops if (at := text.find(stop)) >= 0), default=len(text))]
-
-
-def data_url(data: bytes, mime: str) -> str:
-    return f"data:{mime};base64,{b64encode(data).decode('ascii')}"

@@ -8,9 +8,9 @@ from typing import Literal
 from uuid import uuid4
 
 from codeact.events import ActionFinished, ActionStarted, Event, Finished, Observed, ReplyParsed, TextDelta, TurnStarted
-from codeact.server.nouns import PICTURES
-from codeact.server.openai.chat import MOST_FIGURE_BYTES, data_url
+from codeact.server.openai.chat import MOST_FIGURE_BYTES
 from codeact.server.openai.words import Words
+from codeact.server.pictures import PICTURES, data_url
 from codeact.types import JSON, Answer, CodeAction, ExecResult, Outcome
 
 _MOST_LOGS = 100_000  # characters of the logs of one action

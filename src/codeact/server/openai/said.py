@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from codeact.server.nouns import PICTURES
 from codeact.server.openai.errors import InvalidRequestError
+from codeact.server.pictures import PICTURES
 from codeact.types import Image, Message
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.ASCII)

@@ -7,7 +7,6 @@ without its nonce, is the second line and not the first.
 
 from __future__ import annotations
 
-import base64
 import html
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from markdown_it.utils import OptionsDict
 from pygments import highlight, lexers
 from pygments.formatters.html import HtmlFormatter
 
-from codeact.server.nouns import PICTURES
+from codeact.server.pictures import PICTURES, data_url
 from codeact.types import JSON
 
 MOST_HTML = 300_000  # characters of a table; a longer one is shown as its text
@@ -152,13 +151,8 @@ def _address(data: JSON, mime: str, media: str) -> str:
         case {"media": str(digest)} if mime in PICTURES and re.fullmatch(r"[0-9a-f]{64}", digest):
             return f"{media}/{digest}"
         case str() if mime == "image/svg+xml":
-            return picture_address(mime, data.encode(errors="replace"))
+            return data_url(data.encode(errors="replace"), mime)
         case {"$bytes": str(encoded)} if re.fullmatch(r"[A-Za-z0-9+/=]*", encoded):
             return f"data:{mime};base64,{encoded}"
         case _:
             return ""
-
-
-def picture_address(mime: str, data: bytes) -> str:
-    """A picture as its own address, for an `img`."""
-    return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"

@@ -11,8 +11,9 @@ from codeact.sandbox.base import FileInfo, MiB, Variable
 from codeact.server.nouns import Settings, Share
 from codeact.server.page.draw import ENDS, button
 from codeact.server.page.icons import icon
-from codeact.server.page.markup import code_html, escaped, picture_address, shown_text
+from codeact.server.page.markup import code_html, escaped, shown_text
 from codeact.server.page.shown import RunShown, Shown
+from codeact.server.pictures import data_url
 
 TABS: Final = {
     "files": "Files",
@@ -108,7 +109,7 @@ def preview_html(path: str, data: bytes) -> str:
     back = f'<button type="button" class="plain" data-act="tab" data-on="files">{icon("left")}Files</button>'
     head = f'<p class="bar">{back}</p><h3>{escaped(path)}</h3><p class="dim">{size(len(data))}</p>'
     if kind in _PICTURES and len(data) <= MOST_PICTURE:
-        return f'{head}<figure><img src="{picture_address(_PICTURES[kind], data)}" alt="{escaped(path)}"></figure>'
+        return f'{head}<figure><img src="{data_url(data, _PICTURES[kind])}" alt="{escaped(path)}"></figure>'
     text = data[:MOST_PREVIEW].decode("utf-8", "replace")
     if "\0" in text:
         return f'{head}<p class="empty">Neither text nor a picture. It can be downloaded.</p>'

@@ -6,13 +6,12 @@ wrong comes back as it did there, but whatever happens within the time limit.
 
 from __future__ import annotations
 
-import base64
-
 from fastapi import APIRouter
 
 from codeact.server.http.callers import Owner
 from codeact.server.http.service import Here
 from codeact.server.http.views import PaperCode, PaperResult
+from codeact.server.pictures import data_url
 from codeact.types import Display, ExecResult
 
 router = APIRouter(tags=["paper"])
@@ -39,6 +38,6 @@ def as_text(result: ExecResult) -> str:
 def _image(display: Display) -> str:
     data = display.data.get("image/png")
     if isinstance(data, bytes):
-        return f"![image](data:image/png;base64,{base64.b64encode(data).decode()})"
+        return f"![image]({data_url(data, 'image/png')})"
     text = display.data.get("text/plain", "")
     return text if isinstance(text, str) else ""
