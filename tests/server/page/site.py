@@ -12,15 +12,13 @@ from contextlib import asynccontextmanager
 
 import anyio
 import uvicorn
-from starlette.requests import HTTPConnection
 
 from codeact.models.base import Model
 from codeact.models.scripted import ScriptedModel
 from codeact.server.house import House
 from codeact.server.http.app import app
-from codeact.server.http.callers import caller_in
+from codeact.server.http.neighbours import SHARED_PAGE, add_page, add_protocols
 from codeact.server.http.settings import HttpSettings
-from codeact.server.page.mounting import mount
 from codeact.server.settings import HouseSettings
 from codeact.server.store import open_store
 from codeact.types import Message
@@ -59,19 +57,15 @@ async def scripted() -> AsyncGenerator[Model]:
     yield ScriptedModel([reply] * 1000, name="scripted:page")
 
 
-def owner_of(asked: HTTPConnection) -> str | None:
-    caller = caller_in(asked.scope)
-    return caller.owner if caller else None
-
-
 async def main() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     async with (
         open_store("sqlite::memory:") as store,
         House.open(store, HouseSettings(models={"scripted:page": scripted})) as house,
     ):
-        made = app(house, settings=HttpSettings(public=("/s/",)))
-        mount(made, house, owner_of)
+        made = app(house, settings=HttpSettings(public=(SHARED_PAGE,)))
+        add_protocols(made, house)
+        add_page(made, house)
         code = made.state.service.credentials.invite("anne")
         sys.stdout.write(f"http://127.0.0.1:{listening.getsockname()[1]}/login?code={code}\n")
         sys.stdout.flush()
