@@ -176,7 +176,21 @@ def test_what_a_kernel_says_of_itself_must_look_like_it(claim: Mapping[str, Any]
         claims.about(Frame("ready", {**HELLO, **claim}))
 
 
-@pytest.mark.parametrize("rows", [None, [["a"]], [["a", -1, 0.0]], [["a", "1", 0.0]], [["a", 1, 0.0]] * 10_001])
+nan = float("nan")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        None,
+        [["a"]],
+        [["a", -1, 0.0]],
+        [["a", "1", 0.0]],
+        [["a", 1, 0.0]] * 10_001,
+        [["a", 1, nan]],
+        [["a", 10**5000, 0.0]],
+    ],
+)
 def test_a_list_of_files_must_be_one(rows: Any) -> None:
     with pytest.raises(SandboxError):
         claims.listing(Frame("listed", {"files": rows}))

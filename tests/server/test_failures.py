@@ -48,12 +48,13 @@ class Unsteady:
 
     def __init__(self, real: Store) -> None:
         self.gone = False
+        self.failure: Exception = StoreError("the database is gone")
         self._real = real
 
     def __getattr__(self, name: str) -> Any:
         async def call(*args: object, **given: object) -> object:
             if self.gone:
-                raise StoreError("the database is gone")
+                raise self.failure
             return await getattr(self._real, name)(*args, **given)
 
         return call
@@ -147,6 +148,48 @@ async def test_a_store_that_fails_in_a_run_ends_it_and_the_room_goes_on(
             assert [one.number for one in told] == list(range(1, len(told) + 1))
             ends = [one.event["status"] for one in told if one.event["kind"] == "run_ended"]
             assert ends == [ended.status, "answered"]
+
+
+async def test_a_huge_number_in_an_event_ends_nothing(warm_sandbox: LocalSandbox) -> None:
+    """No JSON can be written of 5,000 digits: it was the end of the house, with all its rooms."""
+
+    def double(n: int) -> int:
+        """Twice as much."""
+        return 2 * n
+
+    asking = f'{{"tool": "double", "arguments": {{"n": 0x{"f" * 4000}}}}}'
+    async with keeping(warm_sandbox, asking, "Done.", tools={"double": double}) as house:
+        room = await a_room(house, Settings(tools=("double",)))
+        assert (await room.run_code("double(10**5000) > 0")).error is None
+        await events(house, room.chat)
+        other = await a_room(house, Settings(tools=("double",), actions="json"))
+        await other.send("Call it")
+        assert await other.wait() is not None
+        assert (await events(house, other.chat))[-1].event["kind"] == "run_ended"
+        assert await value_of(room, "1 + 1") == "2"
+
+
+async def test_a_chat_in_which_anything_fails_is_no_other_chats_end(
+    warm_sandbox: LocalSandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_store("sqlite::memory:") as real:
+        store: Any = Unsteady(real)
+        async with keeping(warm_sandbox, "Hello.", store=store, beat=0.02, lease=0.06) as house:
+            room = await a_room(house)
+            store.failure, store.gone = RuntimeError("nobody thought of it"), True
+            with anyio.fail_after(PATIENCE):
+                for what in ("holding the chat", "looking for interrupted runs"):
+                    while what not in caplog.text:  # noqa: ASYNC110 -- a log has no event
+                        await anyio.sleep(0.02)
+            store.gone = False
+            await room.send("Hello")
+            ended = await room.wait()
+            assert ended is not None
+            assert ended.status == "answered"
+            store.gone = True
+            await house.drain(seconds=0)
+            assert house.counts().awake == 0
+            store.gone = False
 
 
 async def test_a_store_that_is_gone_keeps_no_session_from_ending(warm_sandbox: LocalSandbox) -> None:

@@ -179,3 +179,39 @@ async def written(telling: Telling) -> None:
             return
         except StoreError:
             await anyio.lowlevel.checkpoint()
+
+
+async def test_an_event_that_nothing_can_write_is_left_out_and_the_others_are_told() -> None:
+    class Picky(Log):
+        async def tell(self, chat: str, run: str | None, events: Sequence[Mapping[str, Any]]) -> Sequence[Told]:
+            if any(event.get("poison") for event in events):
+                raise ValueError("no JSON")
+            return await super().tell(chat, run, events)
+
+    log = Picky()
+    async with anyio.create_task_group() as tasks:
+        telling = Telling("chat", cast("Store", log), tasks)
+        for number in range(4):
+            telling.tell("run", {"kind": f"observed {number}", "poison": number == 2})
+        await telling.flushed()
+    kinds = [row.event["kind"] for row in log.rows]
+    assert kinds == ["observed 0", "observed 1", "left_out", "observed 3"]
+    assert log.rows[2].event["what"] == "observed 2"
+
+
+async def test_a_log_that_fails_in_a_way_nobody_thought_of_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Log):
+        async def tell(self, chat: str, run: str | None, events: Sequence[Mapping[str, Any]]) -> Sequence[Told]:
+            if self.failures and self.failures.pop(0):
+                raise RuntimeError("secret of the host")
+            return await super().tell(chat, run, events)
+
+    monkeypatch.setattr(module, "AGAIN", 0.0)
+    log = Broken([True, True])
+    async with anyio.create_task_group() as tasks:
+        telling = Telling("chat", cast("Store", log), tasks)
+        telling.tell("run", {"kind": "observed"})
+        with pytest.raises(StoreError, match=r"^the service failed \(RuntimeError\)$"):
+            await telling.flushed()
+        await written(telling)
+    assert [row.event["kind"] for row in log.rows] == ["observed"]

@@ -18,11 +18,12 @@ from codeact.agent.tracing import traced
 from codeact.errors import NotFoundError, SandboxError, StoreError, TransferError
 from codeact.sandbox.base import Session
 from codeact.server import sleeping, tree
+from codeact.server.enduring import enduring, log
 from codeact.server.given import Given
 from codeact.server.living import NOWHERE, Living, Load, Restored
 from codeact.server.nouns import Chat, Run, SavedSession, Settings, StateKept
 from codeact.server.oversight import Oversight
-from codeact.server.recording import Narrator, Recording
+from codeact.server.recording import Narrator, Recording, message_of
 from codeact.server.shared import Shared
 from codeact.server.shared_model import Watched
 from codeact.types import JSON, Trajectory
@@ -81,8 +82,12 @@ class Course:
             if (saved := await self.saved()) is not None:
                 await self.shared.store.save_session(saved)
                 skipped = dict(saved.skipped)
-        except SandboxError as error:  # its end, say: what was saved earlier is still there
-            skipped = {"all variables and files": str(error)}
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- its end, say: what was saved earlier is still there
+            if not isinstance(error, SandboxError):
+                log.exception("the chat %s cannot be saved", self.chat.id)
+            skipped = {"all variables and files": message_of(error)}
         self.oversight.tell({"kind": "slept", "skipped": skipped})
         with suppress(StoreError):  # it is saved, and the log will be written when it can be
             await self.oversight.telling.flushed()
@@ -151,7 +156,7 @@ class Course:
         except Exception as error:  # noqa: BLE001 -- whatever it is of, the run has failed and the room has not
             problem = error
         finally:
-            with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True), enduring(f"ending a run of the chat {self.chat.id}"):
                 await self._end(going, problem)
 
     async def _send(self, recording: Recording, files: Sequence[Given]) -> None:
@@ -194,6 +199,9 @@ class Course:
             await self.save(self.chat)
         except (StoreError, NotFoundError):  # later then, and what the store says is in the log's `problem`
             pass
+        except Exception:  # noqa: BLE001 -- never then; the run is as far as it could be written
+            log.exception("the end of a run of the chat %s cannot be written", self.chat.id)
+            self.behind = None
 
     # --- the tree ---
 

@@ -14,11 +14,12 @@ from weakref import WeakValueDictionary
 import anyio
 
 from codeact.agent import Agent, Approve
-from codeact.errors import CodeActError, ConflictError, NotFoundError, QuotaError, StoreError, UsageError
+from codeact.errors import ConflictError, NotFoundError, QuotaError, StoreError, UsageError
 from codeact.sandbox.asking import Ask
 from codeact.sandbox.beside import beside
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.course import Course, end_interrupted, living_of
+from codeact.server.enduring import enduring
 from codeact.server.ledger import Ledger
 from codeact.server.nouns import Chat, Settings, Share, Told
 from codeact.server.replica import has_ended, replica_name
@@ -324,11 +325,10 @@ class House:
         return [room for room in self._awake.values() if owner in (None, room.chat.owner)]
 
     async def _shut(self, room: Room) -> None:
-        try:
+        with enduring(f"shutting the chat {room.chat.id}"):
             await room.shut()
-        except CodeActError:  # the store is gone; the session goes all the same
-            with suppress(CodeActError):
-                await room.close(save=False)
+        with enduring(f"closing the chat {room.chat.id}"):  # the store is gone, say; the session goes all the same
+            await room.close(save=False)
 
     # --- from time to time ---
 
@@ -336,9 +336,9 @@ class House:
         while True:
             await anyio.sleep(self.settings.beat)
             for room in list(self._awake.values()):
-                with suppress(CodeActError):  # the store's failures are told where they hurt
+                with enduring(f"looking after the chat {room.chat.id}"):
                     await self._look_after(room)
-            with suppress(CodeActError):
+            with enduring("looking for interrupted runs"):
                 await self.recover()
 
     async def _look_after(self, room: Room) -> None:
@@ -355,7 +355,7 @@ class House:
         while True:
             await anyio.sleep(min(self.settings.beat, self.settings.lease / 3))
             for room in list(self._awake.values()):
-                with suppress(StoreError):  # the next time, perhaps
+                with enduring(f"holding the chat {room.chat.id}"):  # the next time, perhaps
                     await self._hold(room)
 
     async def _hold(self, room: Room) -> None:

@@ -19,6 +19,11 @@ _STATUS: Mapping[OutcomeStatus, RunStatus] = {"answered": "answered", "cancelled
 CUT = "\n[… more output; it is in the action's result …]\n"
 
 
+def message_of(problem: Exception) -> str:
+    """For people. The text of what is no error of ours may hold anything of the host's."""
+    return str(problem) if isinstance(problem, CodeActError) else f"the service failed ({type(problem).__name__})"
+
+
 @dataclass(slots=True)
 class Narrator:
     """An `emit` that tells the events of a run, or of a cell, which belongs to none."""
@@ -77,10 +82,8 @@ class Recording:
 
     def message(self, problem: Exception | None) -> str:
         """Why it ended, for people; empty for an answer."""
-        if isinstance(problem, CodeActError):
-            return str(problem)
-        if problem is not None:  # its text may hold anything of the host's
-            return f"the service failed ({type(problem).__name__})"
+        if problem is not None:
+            return message_of(problem)
         outcome = self.run.trajectory.outcome if self.run.trajectory else None
         return outcome.message if outcome else ""
 

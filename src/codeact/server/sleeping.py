@@ -19,6 +19,7 @@ from codeact.sandbox.base import FileInfo, Session
 from codeact.server.nouns import SavedSession
 from codeact.server.settings import Quotas
 
+_LATEST = 2.0**33  # seconds since 1970; a box may claim any, and none at all
 _OURS = ".codeact/"  # of the workspace: what the sandbox puts there for its own use
 
 
@@ -52,8 +53,11 @@ class _Archive:
             return
         self.size += len(data)
         member = tarfile.TarInfo(file.path)
-        member.size, member.mtime = len(data), file.modified
-        tar.addfile(member, io.BytesIO(data))
+        member.size, member.mtime = len(data), file.modified if abs(file.modified) < _LATEST else 0
+        try:
+            tar.addfile(member, io.BytesIO(data))
+        except ValueError:
+            self._skip(file, "its name cannot be written")
 
     def _skip(self, file: FileInfo, reason: str) -> None:
         self.skipped[f"file {file.path}"] = reason

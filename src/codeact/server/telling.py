@@ -7,7 +7,7 @@ or, where it has fallen behind them, from the store. So a slow one costs no memo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import groupby, islice
@@ -16,6 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from codeact.errors import NotFoundError, StoreError
+from codeact.server.enduring import log
 from codeact.server.nouns import Told
 from codeact.server.store.base import Store
 from codeact.server.wire import Medium
@@ -161,9 +162,9 @@ class Telling:
                 except NotFoundError:  # the chat has been deleted, and its log with it
                     self._written = batch[-1].number
                     self._announce()
-                except StoreError as error:
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it is no end of the other chats
                     self._waiting = batch + self._waiting
-                    self.problem = str(error)
+                    self.problem = _worded(error)
                     self._failed += 1
                     self._announce()
                     with anyio.move_on_after(AGAIN):
@@ -174,16 +175,41 @@ class Telling:
     async def _write_all(self, batch: deque[_Waiting]) -> None:
         """Write and announce; what was written is taken out of the batch, also where the rest fails."""
         for run, group in groupby(list(batch), key=lambda waiting: waiting.run):
-            rows = list(group)
-            for medium in {medium.digest: medium for waiting in rows for medium in waiting.media}.values():
-                await self.store.keep_media(self.chat, medium.digest, medium.kind, medium.data)
-            told = await self.store.tell(self.chat, run, [waiting.event for waiting in rows])
-            for _ in rows:
-                self._pieces -= batch.popleft().size
-            self._newest.extend(told)
-            self._written = rows[-1].number
-            self._announce()
+            await self._write_rows(batch, run, list(group))
+
+    async def _write_rows(self, batch: deque[_Waiting], run: str | None, rows: Sequence[_Waiting]) -> None:
+        """Where the store is well and they cannot be written, each by itself, and the one to blame is left out."""
+        try:
+            told = await self._kept(run, [waiting.event for waiting in rows], [waiting.media for waiting in rows])
+        except (StoreError, NotFoundError):
+            raise
+        except Exception:  # noqa: BLE001 -- one event would be the end of the other chats
+            if len(rows) > 1:
+                for row in rows:
+                    await self._write_rows(batch, run, [row])
+                return
+            log.exception("an event of the chat %s cannot be written, and is left out", self.chat)
+            told = await self._kept(run, [{"kind": "left_out", "what": rows[0].event["kind"]}], [])
+        for _ in rows:
+            self._pieces -= batch.popleft().size
+        self._newest.extend(told)
+        self._written = rows[-1].number
+        self._announce()
+
+    async def _kept(
+        self, run: str | None, events: Sequence[dict[str, JSON]], media: Iterable[Sequence[Medium]]
+    ) -> Sequence[Told]:
+        for medium in {medium.digest: medium for some in media for medium in some}.values():
+            await self.store.keep_media(self.chat, medium.digest, medium.kind, medium.data)
+        return await self.store.tell(self.chat, run, events)
 
     def _announce(self) -> None:
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
+
+
+def _worded(error: Exception) -> str:
+    if isinstance(error, StoreError):
+        return str(error)
+    log.error("events cannot be written", exc_info=error)
+    return f"the service failed ({type(error).__name__})"

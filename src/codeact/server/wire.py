@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -12,6 +12,7 @@ from typing import Any, cast
 from codeact.types import JSON, Display, Image
 
 LONGEST = 64 * 1024  # characters of one text in an event; the record has the whole
+_LARGEST = 2**63  # of integers: from here on they are told as text
 _DEEPEST = 40  # levels of values; deeper ones are the doing of a model's code
 
 
@@ -51,12 +52,12 @@ class Wire:
         if depth > _DEEPEST:
             return "…"
         match value:
-            case None | bool() | int():
+            case None:
                 return value
+            case int() | float():
+                return _number(value)
             case str():
                 return shortened(value)
-            case float():
-                return value if math.isfinite(value) else repr(value)
             case bytes():
                 return self.keep("application/octet-stream", value)
             case datetime():
@@ -70,13 +71,13 @@ class Wire:
                 }
             case Mapping():
                 pairs = cast("Mapping[object, object]", value).items()
-                return {shortened(str(key)): self.plain(item, depth + 1) for key, item in pairs}
+                return {_named(key): self.plain(item, depth + 1) for key, item in pairs}
             case Sequence() | set() | frozenset():
                 return [self.plain(item, depth + 1) for item in cast("Sequence[object]", value)]
             case _ if is_dataclass(value):
                 return self._object(value, depth)
             case _:
-                return shortened(repr(value))
+                return shortened(_text(value))
 
     def _object(self, value: object, depth: int) -> dict[str, JSON]:
         names = sorted((item.name for item in fields(cast("Display", value))), key=lambda name: name != "kind")
@@ -95,6 +96,23 @@ def shortened(text: str) -> str:
         cut = len(text) - LONGEST
         text = f"{text[: LONGEST // 2]}\n[… {cut:,} characters left out …]\n{text[-LONGEST // 2 :]}"
     return text.encode("utf-8", "replace").decode()
+
+
+def _number(value: float) -> JSON:
+    if isinstance(value, int):  # larger ones no database takes; a hostile one has a million digits
+        return value if abs(value) < _LARGEST else shortened(hex(value))
+    return value if math.isfinite(value) else repr(value)
+
+
+def _named(key: object) -> str:
+    return shortened(hex(key) if isinstance(key, int) and abs(key) >= _LARGEST else _text(key, str))
+
+
+def _text(value: object, how: Callable[[object], str] = repr) -> str:
+    try:
+        return how(value)
+    except Exception as error:  # noqa: BLE001 -- somebody's own `__repr__`
+        return f"<{type(value).__name__}, whose text failed: {type(error).__name__}>"
 
 
 def digests(value: JSON) -> Iterator[str]:

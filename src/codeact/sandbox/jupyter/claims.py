@@ -16,6 +16,7 @@ from codeact.types import BoxInfo
 _WORD = re.compile(r"[\w.+!-]{1,100}", re.ASCII)  # a version, or the name of a package
 _MAX_PACKAGES = 100
 _MAX_PATH = 4096  # characters
+_LARGEST = 2**63  # of numbers; no number at all is larger, too
 _MAX_FILES = 10_000  # as many as an honest kernel lists
 
 
@@ -46,8 +47,10 @@ def listing(frame: Frame) -> list[FileInfo]:
 
 def _file(row: Any) -> FileInfo:
     match row:
-        case [str(path), int(size), int() | float() as modified] if size >= 0 and len(path) <= _MAX_PATH:
-            return FileInfo(path=path, size=size, modified=modified)
+        case [str(path), int(size), int() | float() as modified] if (
+            0 <= size < _LARGEST and abs(modified) < _LARGEST and len(path) <= _MAX_PATH
+        ):
+            return FileInfo(path=path, size=size, modified=float(modified))
         case _:
             raise SandboxError("the kernel answered with a list of something else than files")
 
