@@ -69,6 +69,28 @@ async def test_a_wrong_token_is_refused_and_soon_only_now_and_then_looked_at(use
             assert (await wrong.get("/me")).status_code in (401, 429)
 
 
+async def test_guesses_cost_the_database_little_and_nobody_behind_the_same_address_is_kept_out(
+    house: House, users: Users, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    find = house.store.owner_of
+
+    async def counted(digest: bytes) -> str | None:
+        asked.append(digest)
+        return await find(digest)
+
+    monkeypatch.setattr(house.store, "owner_of", counted)
+    for guess in ({"authorization": "Bearer cat_wrong"}, {"cookie": f"codeact={cookie}x"}):
+        async with users.http(**guess, accept="text/html") as stranger:
+            for path in ("/me", "/", "/login", "/healthz", "/shared/none"):
+                for _ in range(12):
+                    await stranger.get(path)
+    assert len(asked) < 60, "half of all that was tried, and that only where a machine is very slow"
+    async with users.http(cookie=f"codeact={cookie}") as ann, users.by("bob") as bob:
+        assert (await ann.get("/me")).json()["owner"] == "ann"
+        assert (await bob.get("/me")).json()["owner"] == "bob"
+
+
 async def test_another_users_things_are_as_unknown_as_what_never_was(users: Users) -> None:
     theirs = (await users.client("bob").create("bob's")).id
     async with users.by("ann") as ann:

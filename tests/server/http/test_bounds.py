@@ -2,7 +2,9 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +15,11 @@ from codeact.server.http.inflow import UPLOADS
 from codeact.server.http.metrics import Requests, family
 from codeact.server.http.paths import workspace_path
 from codeact.server.http.rate import Rate
+from codeact.server.http.readiness import Readiness
 from codeact.server.http.redaction import redacted
 from codeact.server.http.sse import frame
 from codeact.server.nouns import Told
+from codeact.server.store import open_store
 
 
 def test_a_rate_lets_a_burst_through_and_then_one_at_a_time() -> None:
@@ -25,6 +29,37 @@ def test_a_rate_lets_a_burst_through_and_then_one_at_a_time() -> None:
     assert rate.take("bob") == 0.0
     now = 0.5
     assert [rate.take("ann"), rate.take("ann")] == [0.0, 0.5]
+
+
+def test_what_is_given_back_to_a_rate_was_never_taken() -> None:
+    rate = Rate(0.001, 2)
+    for _ in range(5):
+        assert rate.take("ann") == 0
+        rate.give_back("ann")
+    rate.give_back("bob")
+    assert [bool(rate.take("ann")) for _ in range(3)] == [False, False, True]
+
+
+@pytest.mark.anyio
+async def test_readiness_is_looked_up_once_for_all_who_ask(tmp_path: Path) -> None:
+    now, asked = 100.0, 0
+    async with open_store(f"sqlite:{tmp_path / 'chats.db'}") as store:
+        ready = store.ready
+
+        async def counted() -> None:
+            nonlocal asked
+            asked += 1
+            await ready()
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(store, "ready", counted)
+            readiness = Readiness(now=lambda: now)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(20):
+                    tasks.start_soon(readiness.holds, store)
+            assert (await readiness.holds(store), asked) == (True, 1)
+            now += 2
+            assert (await readiness.holds(store), asked) == (True, 2)
 
 
 def test_a_rate_remembers_only_so_many() -> None:

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,6 +24,7 @@ COOKIE: Final = "cac_"
 LEAST: Final = 24  # characters of a token that somebody else has made
 MOST: Final = 512  # characters of anything that is hashed and looked up
 CODES: Final = 100  # login links that wait to be used
+LATELY: Final = 10_000  # tokens and cookies that are remembered to have been right
 CODE_LASTS: Final = 3600.0  # seconds
 
 
@@ -50,6 +52,12 @@ class Credentials:
     lasts: float = 30 * 86400.0  # seconds of a cookie
     now: Callable[[], float] = time.time
     codes: dict[bytes, tuple[str, float]] = field(default_factory=dict[bytes, tuple[str, float]])
+    right: OrderedDict[bytes, None] = field(default_factory=OrderedDict[bytes, None])
+
+    def proven(self, secret: str) -> bool:
+        """Whether it was right when it was last looked up, or needs no looking up. It may be right no more."""
+        asked = digest(secret[:MOST])
+        return asked in self.right or asked in self.given
 
     async def owner_by_token(self, token: str) -> str | None:
         """Raises `StoreError`."""
@@ -57,13 +65,25 @@ class Credentials:
             return None
         asked = digest(token)
         found = [owner for known, owner in self.given.items() if hmac.compare_digest(known, asked)]
-        return found[0] if found else await self.store.owner_of(asked)
+        return found[0] if found else await self._looked_up(asked)
 
     async def owner_by_cookie(self, cookie: str) -> str | None:
         """Raises `StoreError`."""
         if not cookie.startswith(COOKIE) or len(cookie) > MOST or not self._fresh(cookie):
             return None
-        return await self.store.owner_of(digest(cookie))
+        return await self._looked_up(digest(cookie))
+
+    async def _looked_up(self, asked: bytes) -> str | None:
+        owner = await self.store.owner_of(asked)
+        self.right.pop(asked, None)
+        if owner is not None:
+            self._remember(asked)
+        return owner
+
+    def _remember(self, right: bytes) -> None:
+        self.right[right] = None
+        while len(self.right) > LATELY:
+            self.right.popitem(last=False)
 
     def invite(self, owner: str) -> str:
         """A code for a login link: good once, and for an hour."""
@@ -94,6 +114,7 @@ class Credentials:
         """Raises `StoreError`."""
         cookie = f"{COOKIE}{int(self.now()):x}_{secrets.token_urlsafe(32)}"
         await self.store.add_token(owner, digest(cookie))
+        self._remember(digest(cookie))
         return cookie
 
     async def forget(self, cookie: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
@@ -32,7 +32,7 @@ class Guard:
     credentials: Credentials
     rate: Rate = field(init=False)
     visits: Rate = field(init=False)  # of those who need no token, by address
-    failures: Rate = field(init=False)  # of those whose token is wrong, by address
+    failures: Rate = field(init=False)  # of those who have no right token, by address
 
     def __post_init__(self) -> None:
         self.rate = Rate(self.settings.rate, self.settings.burst)
@@ -57,9 +57,9 @@ class Guard:
         path = asked.scope["path"]
         if len(hosts) != 1 or not host_allowed(hosts[0], self.settings.hosts):
             return refused(path, 403, "this service is not known by that name; see --allow-host", kind="host")
-        caller = await self._caller(asked)
+        caller, wait = await self._caller(asked)
         if caller is None and not self._open(path):
-            return self._unknown(asked)
+            return self._unknown(asked, wait)
         if why := self._cross_origin(asked, caller):
             return refused(path, 403, why, kind="origin")
         if caller is None:
@@ -67,15 +67,35 @@ class Guard:
         remember(asked.scope, caller)
         return self._over_rate(path, self.rate, caller.owner)
 
-    async def _caller(self, asked: HTTPConnection) -> Caller | None:
+    async def _caller(self, asked: HTTPConnection) -> tuple[Caller | None, float]:
+        """Who asks; else the seconds after which this address may have a token or cookie looked up again.
+
+        What was right lately is looked up always, also where others guess behind the same address; all else only so
+        often, and before the database is asked: a stranger must not keep that busy.
+        """
+        by, secret = self._presented(asked)
+        if not secret:
+            return None, self.failures.take(_peer(asked)) if self._is_private(asked) else 0.0
+        proven = self.credentials.proven(secret)
+        if not proven and (wait := self.failures.take(_peer(asked))):
+            return None, wait
+        owner = await (self.credentials.owner_by_token if by == "token" else self.credentials.owner_by_cookie)(secret)
+        if owner is None:
+            return None, 0.0
+        if not proven:
+            self.failures.give_back(_peer(asked))
+        return Caller(owner, by), 0.0
+
+    def _presented(self, asked: HTTPConnection) -> tuple[Literal["token", "cookie"], str]:
         """A token counts before a cookie, and a wrong token is not mended by a right cookie."""
         scheme, _, token = asked.headers.get("authorization", "").partition(" ")
         if scheme:
-            owner = await self.credentials.owner_by_token(token.strip()) if scheme.lower() == "bearer" else None
-            return Caller(owner, "token") if owner else None
-        cookie = asked.cookies.get(self.settings.cookie, "")
-        owner = await self.credentials.owner_by_cookie(cookie) if cookie else None
-        return Caller(owner, "cookie") if owner else None
+            return "token", token.strip() if scheme.lower() == "bearer" else ""
+        return "cookie", asked.cookies.get(self.settings.cookie, "")
+
+    def _is_private(self, asked: HTTPConnection) -> bool:
+        """Whether it is refused to whoever has no token, by more than a way to the login page."""
+        return not self._open(asked.scope["path"]) and not _wants_page(asked)
 
     def _open(self, path: str) -> bool:
         return path in OPEN or path.startswith((SHARED, *self.settings.public))
@@ -89,11 +109,11 @@ class Guard:
             return None
         return refusal(method, asked.headers, tls=self.settings.secure, upgrade=upgrade)
 
-    def _unknown(self, asked: HTTPConnection) -> Response:
-        if asked.scope["type"] == "http" and _wants_page(asked):
+    def _unknown(self, asked: HTTPConnection, wait: float) -> Response:
+        if _wants_page(asked):
             return RedirectResponse("/login", status_code=303)
         path = asked.scope["path"]
-        if wait := self.failures.take(_peer(asked)):
+        if wait:
             why = "too many requests without a right token"
             return refused(path, 429, why, kind="rate", headers=retry_after(wait))
         challenge = {"www-authenticate": 'Bearer realm="codeact"'}
@@ -119,7 +139,8 @@ def _peer(asked: HTTPConnection) -> str:
 def _wants_page(asked: HTTPConnection) -> bool:
     """A person's browser, which is shown where to log in; a program is told what is wrong."""
     return (
-        asked.scope["method"] == "GET"
+        asked.scope["type"] == "http"
+        and asked.scope["method"] == "GET"
         and "authorization" not in asked.headers
         and "text/html" in asked.headers.get("accept", "")
     )

@@ -18,6 +18,12 @@ class Rate:
     now: Callable[[], float] = time.monotonic
     buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict[str, tuple[float, float]])
 
+    def give_back(self, who: str) -> None:
+        """What was taken last was nothing to be counted."""
+        if who in self.buckets:
+            left, before = self.buckets[who]
+            self.buckets[who] = (left + 1, before)
+
     def take(self, who: str) -> float:
         now = self.now()
         left, before = self.buckets.pop(who, (float(self.burst), now))

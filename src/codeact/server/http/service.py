@@ -18,6 +18,7 @@ from codeact.server.http.conversations import Conversations
 from codeact.server.http.credentials import Credentials
 from codeact.server.http.metrics import Requests
 from codeact.server.http.rate import Rate
+from codeact.server.http.readiness import Readiness
 from codeact.server.http.settings import HttpSettings
 from codeact.server.nouns import Chat
 from codeact.types import JSON
@@ -32,6 +33,7 @@ class Service:
     closing: anyio.Event = field(default_factory=anyio.Event)  # set: event streams end, and nothing new is ready
     uploads: anyio.CapacityLimiter = field(init=False)
     refused: Rate = field(default_factory=lambda: Rate(0.1, 20))  # logins that go into the audit log, by address
+    readiness: Readiness = field(default_factory=Readiness)
     draining: bool = False
     conversations: Conversations = field(default_factory=Conversations)  # of the paper's protocol
     streams: Counter[str] = field(default_factory=Counter[str])  # open ones, by user

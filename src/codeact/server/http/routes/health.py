@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-import anyio
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from codeact.errors import CodeActError
 from codeact.server.http.callers import Owner
 from codeact.server.http.metrics import MEDIA_TYPE, gauges
 from codeact.server.http.problems import problem, retry_after
 from codeact.server.http.service import Here, Service
 
 router = APIRouter(tags=["health"])
-PATIENCE = 5.0  # seconds for the database to say something
 
 HELP = {
     "event_streams": "Open event streams.",
@@ -46,10 +43,7 @@ async def ready(here: Here) -> Health | Response:
     """That the database can be read and written, and that runs are taken. Says no more: anybody may ask."""
     if here.closing.is_set() or here.draining:
         return problem(503, "the service is shutting down", headers=retry_after(5.0))
-    try:
-        with anyio.fail_after(PATIENCE):
-            await here.house.store.ready()
-    except (TimeoutError, CodeActError):
+    if not await here.readiness.holds(here.house.store):
         return problem(503, "the database does not answer", kind="store", headers=retry_after(5.0))
     return Health(status="ready")
 
