@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import anyio
 from anyio.abc import TaskGroup
@@ -14,6 +16,8 @@ from codeact.models.base import Model, Tempered
 from codeact.server.holding import Held, hold_open
 from codeact.server.settings import OpensModel
 from codeact.types import Completion, Message, ToolSpec
+
+log: Final = logging.getLogger("codeact.server.models")
 
 
 @dataclass(slots=True)
@@ -33,7 +37,8 @@ class OpenedOnce:
                 try:
                     self._held = await hold_open(self.opens(), self.tasks)
                 except SetupError as error:  # weights that are missing, say
-                    raise ModelError(f"{self.name} cannot be opened: {error}") from error
+                    log.error("%s cannot be opened: %s", self.name, error)  # with paths, which are no user's business
+                    raise ModelError(f"{self.name} cannot be opened; the log of the service says why") from error
             return self._held.value
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -14,11 +15,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from codeact.errors import SetupError
+from codeact.errors import ModelError, NotFoundError, SetupError, StoreError
+from codeact.models.base import Model
 from codeact.server.house import House
 from codeact.server.http.app import app
 from codeact.server.http.credentials import COOKIE, digest
+from codeact.server.http.problems import of_error
 from codeact.server.http.settings import HttpSettings
+from codeact.server.page.screen import told_of
+from codeact.server.shared_model import OpenedOnce
 
 from .conftest import TOKENS, URL, Users
 
@@ -361,6 +366,36 @@ async def test_what_is_wrong_with_the_service_is_in_its_log_and_not_in_the_answe
     assert answer.status_code == 503
     assert "registry.example.org" not in answer.text
     assert f"request {answer.headers['x-request-id']}: the cluster cannot get the image" in caplog.text
+
+
+async def test_what_the_database_says_is_in_the_log_and_not_in_the_answer(
+    house: House, users: Users, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(digest: bytes) -> None:
+        raise StoreError("the database '/srv/private/chats.db' is locked")
+
+    monkeypatch.setattr(house.store, "owner_of", broken)
+    for path in ("/me", "/v1/models"):
+        async with users.http(authorization="Bearer cat_anything") as anybody:
+            answer = await anybody.get(path)
+        assert (answer.status_code, "/srv" in answer.text) == (503, False)
+    assert caplog.text.count("/srv/private/chats.db") == 2
+    assert "/srv" not in bytes(of_error(StoreError("of '/srv/private/chats.db'")).body).decode()
+    assert "/srv" not in told_of(StoreError("of '/srv/private/chats.db'"))
+    assert told_of(NotFoundError("There is none.")) == "There is none."
+
+
+async def test_a_model_that_cannot_be_opened_says_nothing_of_the_machine(caplog: pytest.LogCaptureFixture) -> None:
+    @asynccontextmanager
+    async def missing() -> AsyncIterator[Model]:
+        raise SetupError("no weights in /srv/private/models")
+        yield
+
+    async with anyio.create_task_group() as tasks:
+        with pytest.raises(ModelError) as caught:
+            await OpenedOnce("local:small", missing, tasks).model()
+    assert "/srv" not in str(caught.value)
+    assert "/srv/private/models" in caplog.text
 
 
 async def test_the_log_has_no_secret(users: Users, cookie: str, caplog: pytest.LogCaptureFixture) -> None:

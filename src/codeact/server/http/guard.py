@@ -13,7 +13,7 @@ from codeact.errors import StoreError
 from codeact.server.http.callers import Caller, remember
 from codeact.server.http.credentials import Credentials
 from codeact.server.http.origin import SAFE, host_allowed, refusal
-from codeact.server.http.problems import retry_after
+from codeact.server.http.problems import REQUEST_ID, failures, retry_after
 from codeact.server.http.rate import Rate
 from codeact.server.http.settings import HttpSettings
 from codeact.server.http.wording import of_error, refused
@@ -45,6 +45,7 @@ class Guard:
         try:
             answer = await self._refusal(HTTPConnection(scope))
         except StoreError as error:
+            failures.error("request %s: %s", scope.get(REQUEST_ID, "-"), error)
             answer = of_error(scope["path"], error)
         if answer is None:
             return await self.app(scope, receive, send)

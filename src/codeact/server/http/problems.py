@@ -33,6 +33,9 @@ failures: Final = logging.getLogger("codeact.server.failures")
 _MINE: Final = "this is a failure of the service, not of the request; its log has it under this answer's x-request-id"
 
 
+NOT_STORED: Final = "the database cannot be used now; try again later"  # what fails, with its paths, is in the log
+
+
 class WrongField(BaseModel):
     where: str
     message: str
@@ -80,7 +83,7 @@ def of_error(error: CodeActError) -> JSONResponse:
         case QuotaError(again=again):
             return problem(429, str(error), kind="quota", headers=retry_after(again))
         case StoreError():
-            return problem(503, str(error), kind="store", headers=retry_after(5.0))
+            return problem(503, NOT_STORED, kind="store", headers=retry_after(5.0))
         case UsageError() | UnsupportedError():
             return problem(422, str(error), kind="usage")
         case TransferError():

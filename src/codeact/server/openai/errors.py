@@ -31,6 +31,7 @@ _INVALID = "invalid_request_error"
 NO_RETRY = {"x-should-retry": "false"}
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: _INVALID, 429: "rate_limit_error"}
 _CODES = {401: "invalid_api_key", 413: "request_too_large", 429: "rate_limit_exceeded"}
+_NOT_STORED = "the database cannot be used now; try again later"
 _HIDDEN = "the service failed; its log says why"  # what broke is nothing for a client to know
 
 
@@ -89,7 +90,7 @@ def refusal(error: Exception) -> Refusal:
         case QuotaError():
             return _over_quota(error)
         case StoreError():
-            return Refusal(status=503, message=str(error), type="server_error", code="unavailable")
+            return Refusal(status=503, message=_NOT_STORED, type="server_error", code="unavailable")
         case _:
             known = "sandbox_error" if isinstance(error, CodeActError) else None
             return Refusal(status=500, message=_HIDDEN, type="server_error", code=known)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import anyio
 from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
-from codeact.errors import CodeActError, NotFoundError, StoreError
+from codeact.errors import CodeActError, NotFoundError, SetupError, StoreError
 from codeact.server.house import House
 from codeact.server.nouns import Chat, Settings, Told
 from codeact.server.page import panels, sidebar
@@ -25,7 +26,9 @@ from codeact.server.page.regions import Composer, Heard, Region, Shell, tag
 from codeact.server.page.shown import RunShown, Shown
 from codeact.server.room import Room
 
+log: Final = logging.getLogger("codeact.server.page")
 PAUSE = 0.08  # seconds between two drawings: fast enough to read along, and not every word is a message
+NOT_STORED = "The database cannot be used now. Try again later."
 AGAIN = 2.0  # seconds until the log is asked again after the store has failed
 LISTED = 50  # chats in the list at first
 _TELLS = frozenset({"run_begun", "run_ended", "chat_changed", "head_moved"})  # what the list and the panel go by
@@ -122,7 +125,7 @@ class Screen:
                     _begun(self._deleted())  # a task of its own: it ends this one
                     return
             except StoreError as error:
-                self.say(str(error), "problem")
+                self.say(told_of(error), "problem")
             await anyio.sleep(AGAIN)
 
     async def _deleted(self) -> None:
@@ -192,7 +195,7 @@ class Screen:
         try:
             html = await self._panel(tab)
         except CodeActError as error:
-            html = f'<p class="empty">{escaped(str(error))}</p>'
+            html = f'<p class="empty">{escaped(told_of(error))}</p>'
         if self.tab == tab:
             self.parts.panel.html(html)
 
@@ -233,7 +236,7 @@ class Screen:
         try:
             await doing
         except CodeActError as error:
-            self.say(str(error), "problem")
+            self.say(told_of(error), "problem")
             return False
         return True
 
@@ -295,6 +298,14 @@ def lay_out(hear: Heard, compose: Mapping[str, Callable[..., Any]], side: str, m
             tabs = Region.of("div", hear, classes="panel-head")
             panel = Region.of("div", hear, classes="panel-body", id="panel", role="tabpanel", tabindex="0")
     return Parts(shell=shell, chats=chats, head=head, talk=talk, composer=composer, tabs=tabs, panel=panel)
+
+
+def told_of(error: CodeActError) -> str:
+    """What a user is told of an error: nothing of the machine, which the log has instead."""
+    if not isinstance(error, StoreError | SetupError):
+        return str(error)
+    log.error("on a page: %s", error)
+    return NOT_STORED if isinstance(error, StoreError) else "The service is not set up for this; its log says why."
 
 
 def _begun(doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
