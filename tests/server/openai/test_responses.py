@@ -10,6 +10,9 @@ import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from codeact.server.openai.office import Office
+from codeact.server.openai.respond import begun
+from codeact.server.openai.response_wire import ResponseRequest
 from codeact.server.settings import Quotas
 
 pytestmark = pytest.mark.anyio
@@ -324,7 +327,7 @@ async def test_runs_at_once_are_bounded(serve):
 
 async def test_refused_responses_take_the_place_of_none(serve):
     sleep = "```python\nimport time\ntime.sleep(600)\n```"
-    bounds = {"quotas": Quotas(own_runs=1), "allowance": Allowance(own_responses=2)}
+    bounds = {"quotas": Quotas(own_runs=1, own_responses=2)}
     async with serve("1.", sleep, "3.", **bounds) as place, place.client() as client:
         first = await client.responses.create(**ASK)
         going_on = await client.responses.create(**ASK, background=True)
@@ -342,3 +345,20 @@ async def test_refused_responses_take_the_place_of_none(serve):
             "cancelled",
             "completed",
         ]
+
+
+async def test_what_was_asked_is_not_kept_beside_what_is_weighed(serve):
+    long = "x" * 100_000
+    item = {"role": "user", "content": [{"type": "input_text", "text": long}]}
+    asked = ResponseRequest(
+        model="codeact",
+        input=[item],
+        include=[*OUTPUTS, long],
+        text={"format": {"type": "text"}, "verbosity": long},
+        tool_choice={"type": "code_interpreter", "name": long},
+    )
+    async with serve() as place:
+        answering, prompt = begun(Office(place.house), "ada", asked)
+    assert prompt.text == long
+    assert long not in answering.asked.model_dump_json()
+    assert answering.asked.with_outputs

@@ -18,7 +18,7 @@ from codeact.server.openai.errors import NO_RETRY, Refusal
 from codeact.server.openai.items import Items
 from codeact.server.openai.lent import Lent, choose
 from codeact.server.openai.office import Office
-from codeact.server.openai.response_wire import AutoContainer, check_supported, said_in
+from codeact.server.openai.response_wire import AutoContainer, ResponseRequest, check_supported, said_in
 from codeact.server.openai.responses import Answering
 from codeact.server.openai.routing import told
 from codeact.server.openai.said import Prompt, prompt_of
@@ -28,15 +28,15 @@ from codeact.types import Message, OutcomeStatus
 _INCOMPLETE: dict[OutcomeStatus, str] = {"token_limit": "max_output_tokens", "turn_limit": "max_messages"}
 
 
-def prompt_for(office: Office, answering: Answering) -> Prompt:
-    """Raises `UsageError` and `NotFoundError` for a request that cannot be served."""
-    asked = answering.asked
+def begun(office: Office, owner: str, asked: ResponseRequest) -> tuple[Answering, Prompt]:
+    """A response to be, and what it is about. Raises `UsageError` and `NotFoundError` where it cannot be served."""
     check_supported(asked)
     choose(office.models, asked.model)
     prompt = prompt_of(said_in(asked.input), param="input")
-    before = office.responses.before(answering.owner, asked)
+    before = office.responses.before(owner, asked)
     system = "\n\n".join(filter(None, [asked.instructions, prompt.system]))
-    return replace(prompt, system=system, history=(*(before.messages if before else ()), *prompt.history))
+    prompt = replace(prompt, system=system, history=(*(before.messages if before else ()), *prompt.history))
+    return Answering(owner=owner, asked=asked.remembered), prompt
 
 
 async def respond(office: Office, answering: Answering, prompt: Prompt) -> None:

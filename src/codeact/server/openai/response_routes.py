@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from codeact.server.openai.connection import Stream, Streamed, TellClient, Whole
 from codeact.server.openai.errors import InvalidRequestError, RefusedError
 from codeact.server.openai.office import Office
-from codeact.server.openai.respond import prompt_for, respond
+from codeact.server.openai.respond import begun, respond
 from codeact.server.openai.response_wire import OUTPUTS, ResponseRequest
 from codeact.server.openai.responses import Answering
 from codeact.server.openai.routing import OpenAIRoute, Owner, told
@@ -27,8 +27,7 @@ def response_routes(office: Office, owner: Owner) -> APIRouter:
 
     @routes.post("")
     async def create_response(asked: ResponseRequest, who: str = Depends(owner)) -> Response:
-        answering = Answering(owner=who, asked=asked)
-        prompt = prompt_for(office, answering)
+        answering, prompt = begun(office, who, asked)
         if asked.background:
             return _in_background(office, answering, prompt)
         return _streamed(office, answering, prompt) if asked.stream else _whole(office, answering, prompt)

@@ -123,6 +123,12 @@ class ResponseRequest(BaseModel):
     def with_outputs(self) -> bool:
         return OUTPUTS in (self.include or ())
 
+    @property
+    def remembered(self) -> ResponseRequest:
+        """Without what has been read and may be large: the rest is in the response's card, and weighed with it."""
+        include = [OUTPUTS] if self.with_outputs else None
+        return self.model_copy(update={"input": "", "include": include, "text": None, "tool_choice": None})
+
 
 def check_supported(asked: ResponseRequest) -> None:
     """Raises `InvalidRequestError` for a parameter that would change what the answer is, and that we cannot honour."""
