@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from codeact.errors import CodeActError
+from codeact.server.line import Line, until_left
 from codeact.server.nouns import Told
 
 log: Final = logging.getLogger("codeact.server.events")
@@ -21,7 +21,6 @@ HEADERS: Final = {
     "cache-control": "no-store, no-transform",
     "x-accel-buffering": "no",  # a proxy that collects an answer first would make a stream of it no more
 }
-ALIVE: Final = b": alive\n\n"
 AGAIN: Final = b"retry: 1000\n\n"  # milliseconds until a client that was cut off comes back
 
 Listen = Callable[[], AbstractAsyncContextManager[AsyncIterator[Told]]]
@@ -32,32 +31,6 @@ def frame(told: Told) -> bytes:
     data = {"number": told.number, "run": told.run, "at": told.at.isoformat(), "event": dict(told.event)}
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     return f"id: {told.number}\ndata: {text}\n\n".encode()
-
-
-@dataclass(slots=True)
-class Line:
-    """The way to one client. Who does not take a piece within `patience` seconds is cut off; nothing is lost by that,
-    because it comes back with the number of the last event it has.
-    """
-
-    send: Send
-    patience: float
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
-    sent: int = 0
-
-    async def put(self, data: bytes, *, more: bool = True) -> None:
-        """Raises `TimeoutError`."""
-        with anyio.fail_after(self.patience):
-            async with self.lock:
-                await self.send({"type": "http.response.body", "body": data, "more_body": more})
-                self.sent += 1
-
-    async def beat(self, every: float) -> None:
-        while True:
-            before = self.sent
-            await anyio.sleep(every)
-            if self.sent == before:
-                await self.put(ALIVE)
 
 
 class EventStream(Response):
@@ -76,7 +49,7 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(_until_left, receive, group.cancel_scope)
+                group.start_soon(until_left, receive, group.cancel_scope)
                 group.start_soon(_until_closing, self._closing, group.cancel_scope)
                 group.start_soon(line.beat, self._heartbeat)
                 await self._pass_on(line)
@@ -91,12 +64,6 @@ class EventStream(Response):
         async with self._listen() as events:
             async for told in events:
                 await line.put(frame(told))
-
-
-async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
 
 
 async def _until_closing(closing: anyio.Event, scope: anyio.CancelScope) -> None:

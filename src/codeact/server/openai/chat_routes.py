@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from codeact.server.openai.answering import ChatTask, chat_task, complete
 from codeact.server.openai.chat_wire import ChatRequest
-from codeact.server.openai.connection import Stream, Streamed, TellClient, Whole
+from codeact.server.openai.connection import Outflow, Stream, Streamed, Whole
 from codeact.server.openai.lent import model_card, model_cards
 from codeact.server.openai.office import Office
 from codeact.server.openai.routing import OpenAIRoute, Owner, told
@@ -52,7 +52,7 @@ def _whole(task: ChatTask, office: Office, who: str) -> Response:
 
 
 def _streamed(task: ChatTask, office: Office, who: str) -> Response:
-    async def work(tell: TellClient) -> None:
+    async def work(tell: Outflow) -> None:
         files = await office.uploads.fetched(who, task.prompt.files)
         await complete(task, office.lent(who, "chat"), files, task.answer(tell))
 

@@ -6,23 +6,33 @@ Starlette notices that only in a stream, so both ways are made here, on the bare
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from starlette.responses import JSONResponse, Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
+from codeact.sandbox.base import MiB
+from codeact.server.line import Line, until_left
 from codeact.server.openai.errors import Refusal
 from codeact.types import JSON
 
+log: Final = logging.getLogger("codeact.server.events")
 PING = 15.0  # seconds of silence after which a comment keeps proxies from closing a stream
+PATIENCE = 30.0  # seconds that a client may take to read what is sent, until it is cut off
+MOST_WAITING = 16 * MiB  # bytes that a slow one may leave untaken
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
 
-TellClient = Callable[[dict[str, JSON]], None]
 Failure = Callable[[Exception], Refusal]
 
 
@@ -69,82 +79,107 @@ class Whole(Response):
             return JSONResponse(refusal.body, status_code=refusal.status, headers=dict(refusal.headers))
 
 
+@dataclass(slots=True)
+class Outflow:
+    """From the work to the client. Telling waits for nobody, so who leaves too much untaken is cut off."""
+
+    out: MemoryObjectSendStream[bytes | Refusal]
+    stream: Stream
+    cut: anyio.CancelScope
+    waiting: int = 0  # bytes
+    _taken: anyio.Event = field(default_factory=anyio.Event)
+
+    def __call__(self, told: dict[str, JSON]) -> None:
+        data = self.stream.write(told)
+        self.waiting += len(data)
+        if self.waiting > MOST_WAITING:
+            self.cut.cancel()
+        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # the client has gone; so will the work
+            self.out.send_nowait(data)
+
+    def took(self, data: bytes) -> None:
+        self.waiting -= len(data)
+        taken, self._taken = self._taken, anyio.Event()
+        taken.set()
+
+    async def taken(self) -> None:
+        """Until nothing waits: for who has much to tell at once."""
+        while self.waiting:
+            await self._taken.wait()
+
+
 class Streamed(Response):
     """Server-sent events that `work` tells, as they come. A failure before the first is an ordinary error."""
 
-    def __init__(self, work: Callable[[TellClient], Awaitable[None]], failure: Failure, stream: Stream) -> None:
+    def __init__(
+        self,
+        work: Callable[[Outflow], Awaitable[None]],
+        failure: Failure,
+        stream: Stream,
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
         super().__init__()
         self._work = work
         self._failure = failure
         self._stream = stream
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # What waits for a slow reader is bounded by what a run may say: its budget, and what is shown of its output.
-        out, told = anyio.create_memory_object_stream[dict[str, JSON] | Refusal](math.inf)
-        async with _while_connected(receive), anyio.create_task_group() as tasks:
-            tasks.start_soon(self._tell, out)
-            async with told:
-                first = await _first(told)
-                if isinstance(first, Refusal):
-                    response = JSONResponse(first.body, status_code=first.status, headers=dict(first.headers))
-                    await response(scope, receive, send)
-                else:
-                    await self._send(first, told, send)
+        try:
+            async with _while_connected(receive), anyio.create_task_group() as tasks:
+                out, told = anyio.create_memory_object_stream[bytes | Refusal](math.inf)
+                outflow = Outflow(out, self._stream, tasks.cancel_scope)
+                tasks.start_soon(self._tell, outflow)
+                async with told:
+                    first = await _next(told, outflow)
+                    if isinstance(first, Refusal):
+                        response = JSONResponse(first.body, status_code=first.status, headers=dict(first.headers))
+                        await response(scope, receive, send)
+                    else:
+                        await self._send(first, told, outflow, Line(send, self._patience))
+        except* TimeoutError:  # without an end of its own, the server closes the connection
+            log.info("a stream was cut off: its client does not read")
 
-    async def _tell(self, out: MemoryObjectSendStream[dict[str, JSON] | Refusal]) -> None:
-        def tell(piece: dict[str, JSON]) -> None:
-            with suppress(
-                anyio.ClosedResourceError, anyio.BrokenResourceError
-            ):  # the client has gone; so will the work
-                out.send_nowait(piece)
-
-        async with out:
+    async def _tell(self, outflow: Outflow) -> None:
+        async with outflow.out:
             try:
-                await self._work(tell)
+                await self._work(outflow)
             except Exception as error:  # noqa: BLE001 (the same edge as above)
-                refusal = self._failure(error)
-                await out.send(refusal)
+                await outflow.out.send(self._failure(error))
 
     async def _send(
         self,
-        first: dict[str, JSON] | None,
-        told: MemoryObjectReceiveStream[dict[str, JSON] | Refusal],
-        send: Send,
+        first: bytes | None,
+        told: MemoryObjectReceiveStream[bytes | Refusal],
+        outflow: Outflow,
+        line: Line,
     ) -> None:
-        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 200, "headers": [*headers, (b"x-accel-buffering", b"no")]})
-        piece: dict[str, JSON] | Refusal | None = first  # None after the last
-        number = 0
-        while piece is not None:
-            said = self._stream.failure(piece, number) if isinstance(piece, Refusal) else piece
-            await send(_body(self._stream.write(said)))
-            number += 1
-            piece = await _next(told, send)
-        await send({"type": "http.response.body", "body": self._stream.end, "more_body": False})
+        await line.send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(line.beat, PING)
+            piece: bytes | Refusal | None = first  # None after the last
+            number = 0
+            while piece is not None:
+                await line.put(self._failed(piece, number) if isinstance(piece, Refusal) else piece)
+                number += 1
+                piece = await _next(told, outflow)
+            tasks.cancel_scope.cancel()
+        await line.put(self._stream.end, more=False)
+
+    def _failed(self, refusal: Refusal, number: int) -> bytes:
+        return self._stream.write(self._stream.failure(refusal, number))
 
 
-async def _first(told: MemoryObjectReceiveStream[dict[str, JSON] | Refusal]) -> dict[str, JSON] | Refusal | None:
+async def _next(told: MemoryObjectReceiveStream[bytes | Refusal], outflow: Outflow) -> bytes | Refusal | None:
+    """The next piece, however long it takes; None after the last."""
     try:
-        return await told.receive()
+        piece = await told.receive()
     except anyio.EndOfStream:
         return None
-
-
-async def _next(
-    told: MemoryObjectReceiveStream[dict[str, JSON] | Refusal], send: Send
-) -> dict[str, JSON] | Refusal | None:
-    """The next piece, however long it takes; None after the last."""
-    while True:
-        with anyio.move_on_after(PING):
-            try:
-                return await told.receive()
-            except anyio.EndOfStream:
-                return None
-        await send(_body(b": still working\n\n"))
-
-
-def _body(data: bytes) -> Message:
-    return {"type": "http.response.body", "body": data, "more_body": True}
+    if isinstance(piece, bytes):
+        outflow.took(piece)
+    return piece
 
 
 @asynccontextmanager
@@ -152,13 +187,7 @@ async def _while_connected(receive: Receive) -> AsyncGenerator[None]:
     """Cancels the body when the client hangs up; what it raises comes as it is."""
     failures: Sequence[Exception] = []
     async with anyio.create_task_group() as tasks:
-
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(watch)
+        tasks.start_soon(until_left, receive, tasks.cancel_scope)
         try:
             yield
         except Exception as error:  # noqa: BLE001 (raised below: the task group would wrap it)

@@ -8,7 +8,7 @@ import anyio
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse, Response
 
-from codeact.server.openai.connection import Stream, Streamed, TellClient, Whole
+from codeact.server.openai.connection import Outflow, Stream, Streamed, Whole
 from codeact.server.openai.errors import InvalidRequestError, RefusedError
 from codeact.server.openai.office import Office
 from codeact.server.openai.respond import begun, respond
@@ -71,7 +71,7 @@ def _whole(office: Office, answering: Answering, prompt: Prompt) -> Response:
 
 
 def _streamed(office: Office, answering: Answering, prompt: Prompt) -> Response:
-    async def work(tell: TellClient) -> None:
+    async def work(tell: Outflow) -> None:
         answering.listener = tell
         await respond(office, answering, prompt)
         if answering.items is None:  # it has not begun, so nothing was told
@@ -105,15 +105,19 @@ def _listening(answering: Answering, after: int) -> Response:
     if not answering.asked.background:
         raise InvalidRequestError("only a response with background=true can be streamed again", param="stream")
 
-    async def work(tell: TellClient) -> None:
-        number = after + 1
+    async def work(tell: Outflow) -> None:
+        number = max(0, after + 1)
         while True:
             changed = answering.changed
-            for event in answering.events[number:]:
+            past = answering.events[number:]
+            for event in past:
                 tell(event)
-            number = max(number, len(answering.events))
-            if answering.ended.is_set():
+                await tell.taken()
+            number += len(past)
+            if answering.ended.is_set() and number >= len(answering.events):
                 break
+            if past:  # and there may be more meanwhile
+                continue
             await changed.wait()
         if answering.items is None:
             _raise_if_broken(answering)
