@@ -193,3 +193,22 @@ async def test_what_is_left_running_in_a_container_is_charged(serve):
         with anyio.fail_after(60):
             while place.house.shared.ledger.cpu("ada") < used + 0.5:  # noqa: ASYNC110 -- of another process
                 await anyio.sleep(0.05)
+
+
+async def test_a_file_may_be_as_large_as_the_quota_says(serve):
+    async with serve() as place, place.client() as client:
+        most = place.house.settings.quotas.upload
+        assert (await client.files.create(file=("a", bytes(most)), purpose="user_data")).bytes == most
+
+
+async def test_deletions_are_in_the_audit_log(serve):
+    async with serve() as place, place.client() as client:
+        upload = await client.files.create(file=("a.txt", b"one"), purpose="user_data")
+        container = await client.containers.create(name="mine", file_ids=[upload.id])
+        [file] = [each async for each in client.containers.files.list(container.id)]
+        await client.containers.files.delete(file.id, container_id=container.id)
+        await client.containers.delete(container.id)
+        await client.files.delete(upload.id)
+        deeds = [deed for deed in await place.house.store.deeds(owner="ada") if deed.what.startswith("delete")]
+    assert sorted(deed.what for deed in deeds) == ["delete container", "delete file", "delete file"]
+    assert {deed.detail.get("name") for deed in deeds} == {"a.txt", None}

@@ -43,7 +43,9 @@ def container_routes(office: Office, owner: Owner) -> APIRouter:
 
     @routes.delete("/{container_id}")
     async def delete_container(container_id: str, who: str = Depends(owner)) -> JSON:
-        office.containers.find(who, container_id).over.set()
+        container = office.containers.find(who, container_id)
+        await office.house.shared.note(who, None, "delete container", id=container.id)
+        container.over.set()
         return {"id": container_id, "object": "container.deleted", "deleted": True}
 
     _add_files(routes, office, owner)
@@ -84,7 +86,9 @@ def _add_files(routes: APIRouter, office: Office, owner: Owner) -> None:
     @routes.delete(f"{files}/{{file_id}}")
     async def delete_container_file(container_id: str, file_id: str, who: str = Depends(owner)) -> JSON:
         container = office.containers.find(who, container_id)
-        await container.remove(await container.file(file_id))
+        file = await container.file(file_id)
+        await office.house.shared.note(who, None, "delete file", name=file.path, container=container.id)
+        await container.remove(file)
         return {"id": file_id, "object": "container.file.deleted", "deleted": True}
 
 

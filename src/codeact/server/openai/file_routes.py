@@ -39,6 +39,8 @@ def file_routes(office: Office, owner: Owner) -> APIRouter:
 
     @routes.delete("/{file_id}")
     async def delete_file(file_id: str, who: str = Depends(owner)) -> JSON:
+        name = office.uploads.find(who, file_id).name
+        await office.house.shared.note(who, None, "delete file", name=name, id=file_id)
         await office.uploads.delete(who, file_id)
         return {"id": file_id, "object": "file", "deleted": True}
 

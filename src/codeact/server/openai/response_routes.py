@@ -55,7 +55,9 @@ def response_routes(office: Office, owner: Owner) -> APIRouter:
 
     @routes.delete("/{response_id}")
     async def delete_response(response_id: str, who: str = Depends(owner)) -> JSON:
-        office.responses.drop(office.responses.find(who, response_id))
+        found = office.responses.find(who, response_id)
+        await office.house.shared.note(who, None, "delete response", id=response_id)
+        office.responses.drop(found)
         return {"id": response_id, "object": "response", "deleted": True}
 
     return routes

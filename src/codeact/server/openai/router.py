@@ -20,6 +20,7 @@ from codeact.server.openai.routing import Owner
 def router(house: House, *, owner: Owner) -> APIRouter:
     """The endpoints below `/v1`: `app.include_router(router(house, owner=…), prefix="/v1")`.
 
+    How large a body may be is the application's to say, as `codeact.server.http` does for `codeact serve`.
     It brings a lifespan of its own, which `include_router` joins to the application's (`mount` does not).
     """
     office = Office(house)

@@ -1,4 +1,4 @@
-"""How a request gets in: bounded, with its owner, and out again with an error in OpenAI's form if there is one."""
+"""How a request gets in, with its owner, and out again with an error in OpenAI's form if there is one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from typing import Any
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Message
 
 from codeact.errors import CodeActError
 from codeact.server.openai.errors import InvalidRequestError, Refusal, RefusedError, refusal
-
-MOST_BODY = 64 * 1024 * 1024  # bytes; uploads of files have a bound of their own
 
 Owner = Callable[..., str | Awaitable[str]]
 """A dependency: the name of whoever sent a request, by its bearer token. Raises an `HTTPException` for strangers."""
@@ -41,7 +38,6 @@ class OpenAIRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                request = bounded(request)
                 await check_text(request)
                 return await handle(request)
             except Exception as error:  # noqa: BLE001 (the edge: what is no CodeActError is a bug, and told as a failure)
@@ -66,18 +62,3 @@ async def check_text(request: Request) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidRequestError("a text holds half a character: a surrogate without its other half") from None
-
-
-def bounded(request: Request, most: int = MOST_BODY) -> Request:
-    """The request, whose body ends in an error where it becomes too long; nothing is believed of its headers."""
-    read = 0
-
-    async def receive() -> Message:
-        nonlocal read
-        message = await request.receive()
-        read += len(message.get("body", b""))
-        if read > most:
-            raise InvalidRequestError(f"the body may have {most:,} bytes", code="request_too_large")
-        return message
-
-    return Request(request.scope, receive)
