@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,18 +39,21 @@ def killed_in_the_middle(store: Path, scratch: Path) -> tuple[dict[str, str], li
 
 
 async def test_a_killed_server_leaves_nothing_and_comes_back_with_every_chat(
-    warm_sandbox: LocalSandbox, tmp_path: Path
+    warm_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (scratch := tmp_path / "tmp").mkdir()  # for what the server makes in the temporary folder of the host
     said, children = await anyio.to_thread.run_sync(killed_in_the_middle, tmp_path / "chats.db", scratch)
     assert len(children) >= 3, "the sandbox's server, the session and its worker"
     _, alive = await anyio.to_thread.run_sync(lambda: psutil.wait_procs(children, timeout=PATIENCE))
     assert alive == []
-    assert os.listdir(scratch) == []
+    (left,) = scratch.iterdir()
+    assert left.name.startswith("codeact-uploads-"), "the folder of uploads, for the next server to remove"
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     assert has_ended(said["replica"])
     async with open_store(f"sqlite:{tmp_path / 'chats.db'}") as store:
         assert [run.id for run in await store.running()] == []  # its lease holds them still
         async with keeping(warm_sandbox, code("x + 1"), "It is 42.", store=store, beat=0.05) as house:
+            assert not left.exists()
             room = await house.room(said["chat"], owner=ANNE)  # at once: its holder is seen to have ended
             (run,) = await room.runs()
             assert (run.id, run.status) == (said["run"], "interrupted")
