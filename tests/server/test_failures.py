@@ -250,6 +250,7 @@ async def test_a_quota_of_disk_counts_uploads_and_sleeping_sessions(warm_sandbox
     [
         (Settings(model="openai:gpt"), "is not offered; there are scripted:script"),
         (Settings(tools=("pay",)), "is not offered; there are none"),
+        (Settings(tools=("a", "a")), "named twice"),
         (Settings(network="open"), "is not offered; there are none"),
         (Settings(network="everything"), "everything"),
         (Settings(turns=0), "turns=0"),

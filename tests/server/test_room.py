@@ -320,3 +320,18 @@ async def test_rooms_share_a_model_at_temperatures_of_their_own(warm_sandbox: Lo
             assert ended.trajectory is not None
             assert ended.trajectory.steps[0].completion.text == text
         assert opened == [1]
+
+
+async def test_a_file_that_is_put_during_a_run_is_given_to_the_next(warm_sandbox: LocalSandbox) -> None:
+    busy = code("print('on', flush=True)\nimport time; time.sleep(600)")
+    async with keeping(warm_sandbox, busy, "Hello.") as house:
+        room = await a_room(house)
+        await room.send("Sleep")
+        await until(room, "output_chunk")
+        await room.put("late.csv", b"a,b")
+        await room.stop()
+        await room.send("What is there?")
+        ended = await room.wait()
+        assert ended is not None
+        assert ended.trajectory is not None
+        assert [file["path"] for file in ended.trajectory.agent["files"]] == ["late.csv"]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+
 import anyio
 import pytest
 
-from codeact.errors import ConflictError, NotFoundError, QuotaError
+from codeact.errors import ConflictError, NotFoundError, QuotaError, SandboxError
+from codeact.sandbox.base import Limits, NetworkPolicy, Offer, Session
 from codeact.sandbox.local import LocalSandbox
+from codeact.server import sleeping
 from codeact.server.nouns import Settings
 from codeact.server.settings import Quotas
 from codeact.server.store import open_store
+from codeact.types import ToolBox
 
 from .keeping import ANNE, PATIENCE, a_room, again, code, events, keeping, until, value_of
 
@@ -277,3 +282,61 @@ async def test_drain_stops_what_is_left_and_puts_all_to_sleep(warm_sandbox: Loca
             room = await again(house, room.chat)
             assert (await room.runs())[0].status == "cancelled"
             assert await value_of(room, "x") == "7"
+
+
+class Choosy:
+    """A sandbox that opens no session on the network."""
+
+    def __init__(self, real: LocalSandbox) -> None:
+        self._real = real
+
+    @property
+    def name(self) -> str:
+        return self._real.name
+
+    @property
+    def offer(self) -> Offer:
+        return self._real.offer
+
+    def open(
+        self, tools: ToolBox | None = None, *, limits: Limits | None = None, network: NetworkPolicy = "none"
+    ) -> AbstractAsyncContextManager[Session]:
+        if network == "open":
+            raise SandboxError("there is no network")
+        return self._real.open(tools, limits=limits, network=network)
+
+
+async def test_settings_that_no_session_can_be_had_with_cost_nothing(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(Choosy(warm_sandbox), code("x = 1"), "One.", networks=("none", "open")) as house:
+        room = await a_room(house)
+        await room.send("One")
+        await room.wait()
+        await room.run_code("y = 2; open('made', 'w').write('made')")
+        with pytest.raises(SandboxError, match="no network"):
+            await room.change(settings=Settings(network="open"))
+        assert room.chat.settings == Settings()
+        assert await value_of(room, "x, y, open('made').read()") == "(1, 2, 'made')"
+        kept = await house.store.saved_session(room.chat.id)
+        assert kept is not None, "also where this process had ended meanwhile"
+
+
+async def test_hidden_files_wake_again(warm_sandbox: LocalSandbox) -> None:
+    making = "import os; os.mkdir('.git'); open('.git/config', 'w').write('mine'); open('.env', 'w').write('x')"
+    async with keeping(warm_sandbox) as house:
+        room = await a_room(house)
+        assert (await room.run_code(making)).error is None
+        await room.sleep()
+        room = await again(house, room.chat)
+        assert await value_of(room, "open('.git/config').read() + open('.env').read()") == "'minex'"
+        assert await room.files() == []
+
+
+async def test_files_beyond_those_that_are_listed_are_named_as_missing(
+    warm_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sleeping, "_MOST_LISTED", 3)
+    async with keeping(warm_sandbox) as house:
+        room = await a_room(house)
+        await room.run_code("for n in range(3): open(str(n), 'w').close()")
+        await room.sleep()
+        assert set((await until(room, "slept")).event["skipped"]) == {"further files"}

@@ -183,7 +183,9 @@ class Session(Protocol):
         """
         ...
 
-    async def files(self) -> Sequence[FileInfo]: ...
+    async def files(self, *, hidden: bool = False) -> Sequence[FileInfo]:
+        """The regular files of the workspace, 10,000 at most; those with a leading dot only where they are wanted."""
+        ...
 
     async def checkpoint(self) -> Checkpoint:
         """Keep variables and files as they are now. `restore` returns to them, as often as one likes.

@@ -143,8 +143,8 @@ class Control:
 
         return pieces(read_at, path, most)
 
-    async def files(self, branch: int) -> list[FileInfo]:
-        frame, _ = await self._ask(Frame("list", {"branch": branch}), "listed")
+    async def files(self, branch: int, *, hidden: bool = False) -> list[FileInfo]:
+        frame, _ = await self._ask(Frame("list", {"branch": branch, "hidden": hidden}), "listed")
         return [FileInfo(path=path, size=size, modified=modified) for path, size, modified in frame.body["files"]]
 
     async def _ask(self, frame: Frame, answer: str, fds: Sequence[int] = ()) -> tuple[Frame, list[int]]:

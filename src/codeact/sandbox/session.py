@@ -271,9 +271,9 @@ class BoxSession:
         pieces = self._control.read(self._branch, path, most=self._limits.workspace)
         return await (collected(pieces) if to is None else saved(pieces, to))
 
-    async def files(self) -> Sequence[FileInfo]:
+    async def files(self, *, hidden: bool = False) -> Sequence[FileInfo]:
         self._check_open()
-        return await self._control.files(self._branch)
+        return await self._control.files(self._branch, hidden=hidden)
 
     async def checkpoint(self) -> Checkpoint:
         async with self._turn:

@@ -147,6 +147,7 @@ class Course:
         noted = {"files": [*self.given, *(file.noted for file in files)]}
         described = {**conversation.setup.described, **noted}
         conversation.setup = replace(conversation.setup, described=described, seed=seed)
+        self.given = []  # what is put from now on, the next run was given
 
     async def _carry_out(self, going: Going, files: Sequence[Given]) -> None:
         problem: Exception | None = None
@@ -174,7 +175,7 @@ class Course:
             if isinstance(problem, SandboxError) and not refused:
                 self.living.stands = NOWHERE
             self.last = recording.run.trajectory or self.last
-            self.ended, self.behind, self.given = recording.run, recording, []
+            self.ended, self.behind = recording.run, recording
             event = {"kind": "run_ended", "status": recording.run.status, "message": recording.message(problem)}
             await self._try_to_settle()
             self.oversight.tell(event)
@@ -237,18 +238,10 @@ class Course:
 
     async def furnish(self, settings: Settings) -> None:
         """Let the chat go on with other settings. A session that would be another is saved and opened anew."""
-        living, before = self.living, self.living.agent
+        living = self.living
         agent = agent_of(self.shared, self.oversight, settings)
         if any(getattr(settings, name) != getattr(self.chat.settings, name) for name in _OF_SESSION):
-            saved, path = await self.saved(), await self.path_to(self.chat.head)
-            await living.close()
-            living.agent = agent
-            try:
-                found = await living.go_to(path, _at_hand(saved))
-            except BaseException:
-                living.agent = before
-                raise
-            self.tell_woken(found)
+            self.tell_woken(await self._live_as(agent))
         else:
             setup = living.conversation.setup
             model = watched(self.shared, self.oversight, settings)
@@ -256,6 +249,22 @@ class Course:
             living.agent = agent
             living.conversation.setup = replace(setup, model=model, budget=agent.budget, described=described)
         await self.save(replace(self.chat, settings=settings))
+
+    async def _live_as(self, agent: Agent) -> Restored:
+        """Go on in a session of another agent's, with what can be saved of this one; or as before, where that fails."""
+        living, before = self.living, self.living.agent
+        saved, path = await self.saved(), await self.path_to(self.chat.head)
+        if saved is not None:
+            await self.shared.store.save_session(saved)
+        await living.close()
+        living.agent = agent
+        try:
+            return await living.go_to(path, _at_hand(saved))
+        except BaseException:
+            living.agent = before
+            with anyio.CancelScope(shield=True), suppress(SandboxError):  # the next run tries again
+                self.tell_woken(await living.go_to(path, _at_hand(saved)))
+            raise
 
     def tell_woken(self, found: Restored) -> None:
         self.oversight.tell({"kind": "woken", "state": found.state, "skipped": dict(found.skipped)})

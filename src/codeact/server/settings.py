@@ -87,6 +87,8 @@ class HouseSettings:
         """Raises `UsageError` for what is not offered here, or more than there may be."""
         if settings.model and settings.model not in self.models:
             raise UsageError(f"the model {settings.model!r} is not offered; there are {', '.join(self.models)}")
+        if len(set(settings.tools)) < len(settings.tools):
+            raise UsageError(f"a tool is named twice in {settings.tools!r}; name each once")
         for name in settings.tools:
             if name not in self.tools:
                 there = ", ".join(self.tools) or "none"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,6 +20,9 @@ from codeact.server.nouns import SavedSession
 from codeact.server.settings import Quotas
 
 _LATEST = 2.0**33  # seconds since 1970; a box may claim any, and none at all
+_MOST_LISTED = 10_000  # files; also hidden ones, as all else that bounds a listing
+_LONGEST_LIST = 2_000_000  # characters of all paths
+_DEEPEST = 100  # folders inside each other
 _OURS = ".codeact/"  # of the workspace: what the sandbox puts there for its own use
 
 
@@ -34,9 +37,14 @@ class _Archive:
 
     async def fill(self, session: Session) -> bytes:
         with tarfile.open(fileobj=self.buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for file in sorted(await session.files(), key=lambda file: file.size):
+            files = await session.files(hidden=True)
+            for file in sorted(files, key=lambda file: (_is_hidden(file), file.size)):
                 if not file.path.startswith(_OURS):
                     await self._add(tar, session, file)
+        if _is_cut(files):
+            self.skipped["further files"] = (
+                f"only the first {_MOST_LISTED:,} are saved, less where paths are long or deep"
+            )
         return self.buffer.getvalue()
 
     async def _add(self, tar: tarfile.TarFile, session: Session, file: FileInfo) -> None:
@@ -61,6 +69,16 @@ class _Archive:
 
     def _skip(self, file: FileInfo, reason: str) -> None:
         self.skipped[f"file {file.path}"] = reason
+
+
+def _is_hidden(file: FileInfo) -> bool:
+    return any(part.startswith(".") for part in file.path.split("/"))
+
+
+def _is_cut(files: Sequence[FileInfo]) -> bool:
+    """Whether there may be more than a session lists: see `sandbox.box.files`."""
+    lengths, deepest = sum(len(file.path) for file in files), max((file.path.count("/") for file in files), default=0)
+    return len(files) >= _MOST_LISTED or lengths >= _LONGEST_LIST or deepest >= _DEEPEST
 
 
 async def save(session: Session, chat: str, head: str | None, quotas: Quotas) -> SavedSession:

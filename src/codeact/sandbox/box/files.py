@@ -68,19 +68,19 @@ def read(workspace: str, path: str, offset: int) -> tuple[int, bytes]:
             os.close(fd)
 
 
-def listing(workspace: str) -> list[list[Any]]:
-    """[path, size, time of change] of the regular files, sorted. Left out: hidden ones (a leading dot), and what is
-    more than 10,000 files, 100 folders deep or 2 million characters of paths.
+def listing(workspace: str, *, hidden: bool = False) -> list[list[Any]]:
+    """[path, size, time of change] of the regular files, sorted. Left out: hidden ones (a leading dot), if they are not
+    wanted, and what is more than 10,000 files, 100 folders deep or 2 million characters of paths.
     """
     found, room = list[list[Any]](), _MAX_TEXT
     for folder, folders, names, fd in os.fwalk(workspace):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if hidden or not name.startswith("."))
         if folder.count("/") - workspace.count("/") >= _MAX_DEPTH:
             folders.clear()
         for name in sorted(names):
             with contextlib.suppress(OSError):  # gone since it was listed
                 info = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                if stat.S_ISREG(info.st_mode) and not name.startswith("."):
+                if stat.S_ISREG(info.st_mode) and (hidden or not name.startswith(".")):
                     path = os.path.relpath(os.path.join(folder, name), workspace)  # noqa: PTH118
                     found.append([path, info.st_size, info.st_mtime])
                     room -= len(path)

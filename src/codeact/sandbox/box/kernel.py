@@ -125,7 +125,7 @@ class _Resident:
                 size, data = files.read(self._workspace, body["path"], body["offset"])
                 return Frame("chunk", {"size": size}, [data])
             case "list":
-                return Frame("listed", {"files": files.listing(self._workspace)})
+                return Frame("listed", {"files": files.listing(self._workspace, hidden=body.get("hidden", False))})
             case "leave":
                 folders.remove(str(Path(self._workspace).parent))
                 return Frame("left")

@@ -172,7 +172,7 @@ class _Session:
                 size, data = files.read(workspace, body["path"], body["offset"])
                 return Frame("chunk", {"size": size}, [data])
             case _:
-                return Frame("listed", {"files": files.listing(workspace)})
+                return Frame("listed", {"files": files.listing(workspace, hidden=body.get("hidden", False))})
 
     def _branch_out(self, kind: str, branch: int, body: Mapping[str, Any]) -> tuple[Frame, Sequence[int]]:
         match kind:

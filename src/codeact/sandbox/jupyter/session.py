@@ -190,9 +190,9 @@ class KernelSession:
             found = pieces(read, path, self._limits.workspace)
             return await (collected(found) if to is None else saved(found, to))
 
-    async def files(self) -> Sequence[FileInfo]:
+    async def files(self, *, hidden: bool = False) -> Sequence[FileInfo]:
         async with self._transfer():
-            frame = await self._ask("list", {}, answer="listed")
+            frame = await self._ask("list", {"hidden": hidden}, answer="listed")
             return claims.listing(frame)
 
     async def checkpoint(self) -> Checkpoint:
