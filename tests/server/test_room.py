@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -13,7 +15,8 @@ from codeact.errors import ConflictError, NotFoundError, UsageError
 from codeact.models.scripted import ScriptedModel
 from codeact.sandbox.base import Limits, MiB
 from codeact.sandbox.local import LocalSandbox
-from codeact.server.nouns import Settings
+from codeact.server.nouns import Chat, Settings
+from codeact.server.store import Store, open_store
 from codeact.trajectory.history import messages_of
 from codeact.types import ExecResult
 
@@ -335,3 +338,38 @@ async def test_a_file_that_is_put_during_a_run_is_given_to_the_next(warm_sandbox
         assert ended is not None
         assert ended.trajectory is not None
         assert [file["path"] for file in ended.trajectory.agent["files"]] == ["late.csv"]
+
+
+async def test_a_new_name_undoes_no_message_that_is_sent_meanwhile(warm_sandbox: LocalSandbox) -> None:
+    writing, go_on = anyio.Event(), anyio.Event()
+
+    class Slow:
+        def __init__(self, real: Store) -> None:
+            self._real = real
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+        async def change_chat(self, chat: Chat) -> None:
+            if chat.title == "Renamed" and not writing.is_set():
+                writing.set()
+                await go_on.wait()
+            await self._real.change_chat(chat)
+
+    async with (
+        open_store("sqlite::memory:") as real,
+        keeping(warm_sandbox, "Hello.", store=cast("Store", Slow(real))) as house,
+    ):
+        room = await a_room(house)
+        async with anyio.create_task_group() as tasks, anyio.create_task_group() as renaming:
+            renaming.start_soon(partial(room.change, title="Renamed"))
+            await writing.wait()
+            tasks.start_soon(room.send, "Hello")
+            while room.running is None and not await real.runs(room.chat.id):  # noqa: ASYNC110 -- of a store
+                await anyio.sleep(0.01)
+            go_on.set()
+        await room.wait()
+        kept = await real.chat(room.chat.id, owner=ANNE)
+        assert kept is not None
+        assert kept == room.chat
+        assert (kept.title, kept.head is None) == ("Renamed", False)

@@ -340,3 +340,11 @@ async def test_files_beyond_those_that_are_listed_are_named_as_missing(
         await room.run_code("for n in range(3): open(str(n), 'w').close()")
         await room.sleep()
         assert set((await until(room, "slept")).event["skipped"]) == {"further files"}
+
+
+def test_of_a_million_names_that_are_missing_some_are_told() -> None:
+    skipped = {f"{number} {'x' * 1000}": "y" * 10_000 for number in range(1000)}
+    told = sleeping.named(skipped)
+    assert (len(told), told["more"]) == (201, "800 others")
+    assert sum(map(len, told.values())) < 300_000
+    assert sleeping.named({"lock": "cannot be saved"}) == {"lock": "cannot be saved"}

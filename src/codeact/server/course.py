@@ -5,7 +5,7 @@ Nothing here keeps two callers apart: that is the room's part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -70,7 +70,7 @@ class Course:
         await end_interrupted(self.shared, self.chat.id)
         fitting = self.shared.settings.fitted(self.chat.settings)
         if fitting != self.chat.settings:  # the service was started with other settings since
-            await self.save(replace(self.chat, settings=fitting))
+            await self.save(lambda chat: replace(chat, settings=fitting))
             self.living.agent = agent_of(self.shared, self.oversight, fitting)
         return await self._go_to(await self.path_to(self.chat.head))
 
@@ -88,7 +88,7 @@ class Course:
             if not isinstance(error, SandboxError):
                 log.exception("the chat %s cannot be saved", self.chat.id)
             skipped = {"all variables and files": message_of(error)}
-        self.oversight.tell({"kind": "slept", "skipped": skipped})
+        self.oversight.tell({"kind": "slept", "skipped": sleeping.named(skipped)})
         with suppress(StoreError):  # it is saved, and the log will be written when it can be
             await self.oversight.telling.flushed()
 
@@ -134,7 +134,7 @@ class Course:
         run = recording.run
         await self.shared.store.add_run(run)
         try:
-            await self.save(replace(self.chat, title=self.chat.title or tree.title_of(run.text), head=run.id))
+            await self.save(lambda chat: replace(chat, title=chat.title or tree.title_of(run.text), head=run.id))
         except BaseException as error:
             recording.close(error if isinstance(error, Exception) else None, cancelled=True)
             self.behind = recording
@@ -197,7 +197,7 @@ class Course:
             return
         try:
             await self.settle()
-            await self.save(self.chat)
+            await self.save(lambda chat: chat)
         except (StoreError, NotFoundError):  # later then, and what the store says is in the log's `problem`
             pass
         except Exception:  # noqa: BLE001 -- never then; the run is as far as it could be written
@@ -219,9 +219,11 @@ class Course:
         if self.living.stands == self.chat.head:
             await self.living.keep(self.chat.head)
         found = await self._go_to(path)
-        await self.save(replace(self.chat, head=run))
+        await self.save(lambda chat: replace(chat, head=run))
         self.given = []
-        self.oversight.tell({"kind": "head_moved", "to": run, "state": found.state, "skipped": dict(found.skipped)})
+        self.oversight.tell(
+            {"kind": "head_moved", "to": run, "state": found.state, "skipped": sleeping.named(found.skipped)}
+        )
         return found.state
 
     async def _go_to(self, path: Sequence[Run]) -> Restored:
@@ -230,11 +232,10 @@ class Course:
         self.oversight.charge(self.session)
         return found
 
-    async def save(self, chat: Chat) -> None:
+    async def save(self, how: Callable[[Chat], Chat]) -> None:
         """Raises `StoreError`; then the chat is as it was."""
-        changed = replace(chat, changed=datetime.now(UTC))
-        await self.shared.store.change_chat(changed)
-        self.oversight.chat = changed
+        now = datetime.now(UTC)
+        await self.oversight.change(lambda chat: replace(how(chat), changed=now))
 
     async def furnish(self, settings: Settings) -> None:
         """Let the chat go on with other settings. A session that would be another is saved and opened anew."""
@@ -248,7 +249,7 @@ class Course:
             described = {**setup.described, "model": model.name, "budget": asdict(agent.budget)}
             living.agent = agent
             living.conversation.setup = replace(setup, model=model, budget=agent.budget, described=described)
-        await self.save(replace(self.chat, settings=settings))
+        await self.save(lambda chat: replace(chat, settings=settings))
 
     async def _live_as(self, agent: Agent) -> Restored:
         """Go on in a session of another agent's, with what can be saved of this one; or as before, where that fails."""
@@ -267,7 +268,7 @@ class Course:
             raise
 
     def tell_woken(self, found: Restored) -> None:
-        self.oversight.tell({"kind": "woken", "state": found.state, "skipped": dict(found.skipped)})
+        self.oversight.tell({"kind": "woken", "state": found.state, "skipped": sleeping.named(found.skipped)})
 
 
 def _at_hand(saved: SavedSession | None) -> Load:

@@ -7,7 +7,10 @@ that the audit log knows.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import anyio
 
 from codeact.errors import ConflictError
 from codeact.sandbox.asking import Question
@@ -33,6 +36,7 @@ class Oversight:
     chat: Chat
     recording: Recording | None = None  # of the run going on
     held: float = field(default_factory=time.monotonic)  # when the chat's lease was last made longer
+    _changing: anyio.Lock = field(default_factory=anyio.Lock)
     meter: Meter = field(init=False)
     asking: Asking = field(init=False)
 
@@ -44,6 +48,13 @@ class Oversight:
         """Tell something of the run going on, or of the chat where there is none."""
         run = self.recording.run.id if self.recording else None
         self.telling.tell(run, event, tuple(wire.media.values()) if wire else ())
+
+    async def change(self, how: Callable[[Chat], Chat]) -> None:
+        """Change the chat here and in the store, one after the other. Raises `StoreError`; then it is as it was."""
+        async with self._changing:
+            changed = how(self.chat)
+            await self.shared.store.change_chat(changed)
+            self.chat = changed
 
     async def note(self, what: str, **detail: JSON) -> None:
         """Raises `StoreError`."""

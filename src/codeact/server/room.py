@@ -337,7 +337,6 @@ class Room:
             return await course.begin(first.text if text is None else text, files, seed=len(siblings))
 
     async def _rename(self, title: str) -> None:
-        renamed = replace(self.chat, title=title.strip()[:_LONGEST_TITLE])
-        await self.oversight.note("rename", title=renamed.title)
-        await self.shared.store.change_chat(renamed)
-        self.oversight.chat = renamed
+        named = title.strip()[:_LONGEST_TITLE]
+        await self.oversight.note("rename", title=named)
+        await self.oversight.change(lambda chat: replace(chat, title=named))

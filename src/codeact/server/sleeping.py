@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 from codeact.errors import SandboxError, TransferError
 from codeact.sandbox import load_state, save_state
@@ -23,6 +24,8 @@ _LATEST = 2.0**33  # seconds since 1970; a box may claim any, and none at all
 _MOST_LISTED = 10_000  # files; also hidden ones, as all else that bounds a listing
 _LONGEST_LIST = 2_000_000  # characters of all paths
 _DEEPEST = 100  # folders inside each other
+_MOST_NAMED = 200  # of what could not be saved
+_NAME, _REASON = 300, 1000  # characters
 _OURS = ".codeact/"  # of the workspace: what the sandbox puts there for its own use
 
 
@@ -98,7 +101,13 @@ async def save(session: Session, chat: str, head: str | None, quotas: Quotas) ->
     archive = _Archive(quotas.saved_files)
     files = await archive.fill(session)
     skipped |= archive.skipped
-    return SavedSession(chat=chat, head=head, state=state, files=files, skipped=skipped, saved=datetime.now(UTC))
+    return SavedSession(chat=chat, head=head, state=state, files=files, skipped=named(skipped), saved=datetime.now(UTC))
+
+
+def named(skipped: Mapping[str, str]) -> dict[str, str]:
+    """As much of it as is told and kept: whoever makes the names may make millions."""
+    some = {name[:_NAME]: reason[:_REASON] for name, reason in islice(skipped.items(), _MOST_NAMED)}
+    return {**some, **({"more": f"{more:,} others"} if (more := len(skipped) - len(some)) > 0 else {})}
 
 
 async def load(session: Session, saved: SavedSession) -> dict[str, str]:
