@@ -33,8 +33,10 @@ from codeact import Agent
 from codeact.agent import Approve
 from codeact.models.scripted import ScriptedModel
 from codeact.server.acp.editor import Editor
+from codeact.server.acp.updates import Updates
 from codeact.server.stdio import pollable
 from codeact.tools import ToolSet
+from codeact.types import ToolCall, ToolCalls
 
 pytestmark = pytest.mark.anyio
 
@@ -178,6 +180,15 @@ async def permission_is_asked_for(connection: ClientSideConnection, session: str
     ended = [update for update in person.of(ToolCallProgress) if update.status in ("completed", "failed")]
     assert [update.status for update in ended] == ["completed", "failed", "completed", "completed"]
     assert "refused by the user" in shown(ended[1])
+
+
+def test_a_call_is_asked_about_with_all_that_it_is_given() -> None:
+    harmless = "x" * 300
+    call = ToolCall(name="send", args=(harmless, "to the enemy"), kwargs={})
+    for subject in (call, ToolCalls(calls=(call,))):
+        asked = Updates().asked(subject)
+        assert "to the enemy" not in (asked.title or "")
+        assert f"send({harmless!r}, 'to the enemy')" in shown(asked)
 
 
 async def test_an_earlier_session_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,10 +84,18 @@ class Updates:
             case CodeAction(code=code):
                 return ToolCallUpdate(tool_call_id=self._id, title=_title(code), kind="execute")
             case ToolCall():
-                title = _call_title(subject.name, subject.args, subject.kwargs)
+                calls = [subject]
             case ToolCalls(calls=calls):
-                title = "; ".join(_call_title(call.name, call.args, call.kwargs) for call in calls)
-        return ToolCallUpdate(tool_call_id=f"asked-{self.actions}-{self.calls}", title=title, kind="other")
+                pass
+        whole = [_call_text(call.name, call.args, call.kwargs) for call in calls]
+        return ToolCallUpdate(
+            tool_call_id=f"asked-{self.actions}-{self.calls}",
+            title="; ".join(map(_short, whole)),
+            kind="other",
+            content=[
+                tool_content(text_block(_fenced(text, "python"))) for text in whole
+            ],  # nothing is let through unseen
+        )
 
     @property
     def _id(self) -> str:
@@ -141,8 +149,12 @@ def _title(code: str) -> str:
 
 
 def _call_title(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    return _short(_call_text(name, args, kwargs))
+
+
+def _call_text(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     given = [*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())]
-    return _short(readable(f"{name}({', '.join(given)})").replace("\n", " "))
+    return readable(f"{name}({', '.join(given)})").replace("\n", " ")
 
 
 def _short(text: str) -> str:
