@@ -7,16 +7,20 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from codeact.errors import ConflictError, NotFoundError, TransferError, UsageError
 from codeact.server.client import RemoteChat
 from codeact.server.house import House
+from codeact.server.http.app import app
+from codeact.server.http.credentials import digest
+from codeact.server.http.settings import HttpSettings
 from codeact.server.http.views import SettingsBody
 from codeact.server.nouns import Settings
 from codeact.trajectory import load_trajectories
 
-from .conftest import Users
+from .conftest import TOKENS, Users
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +116,48 @@ async def test_files_are_given_listed_fetched_and_removed(users: Users, tmp_path
     assert await chat.files() == []
     with pytest.raises((TransferError, NotFoundError)):
         await chat.get("data/table.csv")
+
+
+async def test_a_file_whose_name_is_no_text_is_listed(users: Users) -> None:
+    chat = await users.client("ann").create()
+    async with users.by("ann") as ann:
+        await ann.post(f"/sessions/{chat.id}/code", json={"code": "open(b'a\\xff', 'w').close()"})
+        listed = (await ann.get(f"/sessions/{chat.id}/files")).json()["files"]
+    assert [file["path"] for file in listed] == ["a\\udcff"]
+
+
+async def test_who_sends_slowly_stops_nobody_elses_uploads(house: House) -> None:
+    tokens = {digest(token): owner for owner, token in TOKENS.items()}
+    users = Users(app(house, settings=HttpSettings(uploads=1, uploads_each=2, turn=0.2), tokens=tokens))
+    chats = {owner: (await users.client(owner).create()).id for owner in ("ann", "bob")}
+    come, go = anyio.Semaphore(0), {"one": anyio.Event(), "two": anyio.Event()}
+    answers: list[int] = []
+
+    async def slowly(name: str) -> AsyncIterator[bytes]:
+        yield b"a"
+        come.release()
+        await go[name].wait()
+        yield b"b"
+
+    async def give(owner: str, name: str, content: AsyncIterator[bytes] | bytes) -> int:
+        async with users.by(owner) as by:
+            return (await by.put(f"/sessions/{chats[owner]}/files/{name}", content=content)).status_code
+
+    async def give_slowly(name: str) -> None:
+        answers.append(await give("ann", name, slowly(name)))
+        come.release()
+
+    async with anyio.create_task_group() as tasks:
+        for name in ("one", "two"):
+            tasks.start_soon(give_slowly, name)
+            await come.acquire()
+        assert await give("bob", "his", b"bob's") == 201
+        assert await give("ann", "three", b"one too many") == 429
+        for name in go:  # one after the other: how long each takes is not what is tried here
+            go[name].set()
+            await come.acquire()
+    assert answers == [201, 201]
+    assert await give("ann", "three", b"now") == 201
 
 
 async def test_a_figure_is_served_by_its_digest(house: House, users: Users) -> None:

@@ -85,6 +85,13 @@ def test_a_files_address_stays_within_its_chat() -> None:
     assert panels.address_of("c", "a b/ü?.csv") == "/sessions/c/files/a%20b/%C3%BC%3F.csv"
 
 
+def test_a_file_whose_name_is_no_text_is_listed() -> None:
+    html = panels.files_html("c", [FileInfo(path=path, size=1, modified=0.0) for path in ("a\udcff", "b")])
+    assert "a\\udcff" in html.encode().decode()
+    assert html.count("download") >= 1
+    assert 'data-on="b"' in html
+
+
 def test_a_file_that_is_neither_text_nor_picture_is_not_shown() -> None:
     assert "Neither text" in panels.preview_html("a.bin", b"\0\1")
 

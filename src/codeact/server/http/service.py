@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Annotated
 
@@ -31,7 +31,8 @@ class Service:
     credentials: Credentials
     requests: Requests = field(default_factory=Requests)
     closing: anyio.Event = field(default_factory=anyio.Event)  # set: event streams end, and nothing new is ready
-    uploads: anyio.CapacityLimiter = field(init=False)
+    uploads: anyio.CapacityLimiter = field(init=False)  # given to rooms
+    coming: dict[str, anyio.CapacityLimiter] = field(default_factory=dict[str, anyio.CapacityLimiter])  # by user
     refused: Rate = field(default_factory=lambda: Rate(0.1, 20))  # logins that go into the audit log, by address
     readiness: Readiness = field(default_factory=Readiness)
     draining: bool = False
@@ -59,6 +60,34 @@ class Service:
     async def note(self, owner: str, what: str, chat: str | None = None, **detail: JSON) -> None:
         """A line of the audit log."""
         await self.house.shared.note(owner, chat, what, **detail)
+
+    @asynccontextmanager
+    async def upload_of(self, owner: str) -> AsyncGenerator[None]:
+        """For the body, one more upload of this user comes. As many as one may have stop nobody else's.
+
+        Raises:
+            QuotaError: others of this user take too long.
+        """
+        limiter = self.coming.setdefault(owner, anyio.CapacityLimiter(self.settings.uploads_each))
+        try:
+            async with self.turn_of(limiter):
+                yield
+        finally:
+            waiting = limiter.statistics()
+            if not waiting.borrowed_tokens and not waiting.tasks_waiting:
+                self.coming.pop(owner, None)
+
+    @asynccontextmanager
+    async def turn_of(self, limiter: anyio.CapacityLimiter) -> AsyncGenerator[None]:
+        """Raises `QuotaError` where it does not come soon."""
+        with anyio.move_on_after(self.settings.turn) as waited:
+            await limiter.acquire()
+        if waited.cancelled_caught:
+            raise QuotaError(f"{limiter.total_tokens:g} other uploads are going on", again=5.0)
+        try:
+            yield
+        finally:
+            limiter.release()
 
     def admit_stream(self, owner: str) -> None:
         """Raises `QuotaError` where one more event stream of this user is too many."""

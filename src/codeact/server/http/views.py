@@ -12,6 +12,7 @@ from codeact.agent.conversation import MAX_TASK
 from codeact.errors import NotFoundError
 from codeact.sandbox.base import FileInfo, MiB, Variable
 from codeact.server.http.paths import ID, workspace_path
+from codeact.server.names import writable
 from codeact.server.nouns import Chat, Run, RunStatus, Settings, Share, StateKept
 from codeact.trajectory.encoding import encode
 
@@ -218,7 +219,7 @@ class FileView(BaseModel):
 
     @classmethod
     def of(cls, info: FileInfo) -> FileView:
-        return cls(path=info.path, size=info.size, modified=_moment(info.modified))
+        return cls(path=writable(info.path), size=info.size, modified=_moment(info.modified))
 
 
 class FileList(BaseModel):

@@ -22,6 +22,7 @@ from codeact.errors import TransferError
 from codeact.sandbox.base import FileInfo, Variable
 from codeact.server.mcp.settings import MiB
 from codeact.server.mcp.uris import uri_of
+from codeact.server.names import writable
 from codeact.server.pictures import PICTURES
 from codeact.types import ErrorKind, ExecResult, Image, State
 
@@ -177,11 +178,6 @@ def contents_of(uri: str, path: str, data: bytes) -> TextResourceContents | Blob
 
 def type_of(path: str, otherwise: str = "application/octet-stream") -> str:
     return mimetypes.guess_type(path)[0] or otherwise
-
-
-def writable(text: str) -> str:
-    """Text of a box that JSON can carry: a file's name may be any bytes, and those that are no UTF-8 are escaped."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def text_of(data: bytes) -> str | None:

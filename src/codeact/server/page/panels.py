@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from codeact.sandbox.base import FileInfo, MiB, Variable
+from codeact.server.names import writable
 from codeact.server.nouns import Settings, Share
 from codeact.server.page.draw import ENDS, button
 from codeact.server.page.icons import icon
@@ -80,7 +81,10 @@ def files_html(chat: str, files: Sequence[FileInfo]) -> str:
 
 
 def _file(chat: str, file: FileInfo) -> str:
-    name, address = escaped(file.path), escaped(address_of(chat, file.path))
+    name = escaped(writable(file.path))
+    if name != escaped(file.path):  # no address and no message to this service can say its name: a program must
+        return f'<li class="row"><span>{icon("file")}{name}</span><span class="dim">{size(file.size)}</span></li>'
+    address = escaped(address_of(chat, file.path))
     return (
         f'<li class="row"><button type="button" class="plain" data-act="preview" data-on="{name}" data-stop>'
         f'{icon("file")}<span>{name}</span></button><span class="dim">{size(file.size)}</span>'

@@ -36,13 +36,14 @@ async def put_file(id: Id, path: str, request: Request, owner: Owner, here: Here
     name = _within(path)
     await here.chat(id, owner)  # before anything is read
     folder = here.house.shared.folder  # what a killed service leaves there, the next one removes
-    async with here.uploads, anyio.NamedTemporaryFile(dir=str(folder)) as file:
+    async with here.upload_of(owner), anyio.NamedTemporaryFile(dir=str(folder)) as file:
         size = 0
         async for piece in request.stream():
             size += await file.write(piece)
         await file.flush()
-        room = await here.house.room(id, owner=owner)
-        await room.put(name, Path(str(file.name)))
+        async with here.turn_of(here.uploads):  # not before all of it is there: who sends slowly stops nobody else
+            room = await here.house.room(id, owner=owner)
+            await room.put(name, Path(str(file.name)))
     return FileView(path=name, size=size)
 
 
