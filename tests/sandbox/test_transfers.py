@@ -167,6 +167,6 @@ async def test_only_files_go_in(local: Session, tmp_path: Path, kind: str) -> No
         os.mkfifo(source)
     elif kind == "folder":
         source.mkdir()
-    with pytest.raises(TransferError, match=r"is not a file"):
+    with pytest.raises(TransferError, match=rf"^'{source.name}' is not a file"):  # and not where it lies
         await local.put("file", source)
     assert list(await local.files()) == []

@@ -34,7 +34,7 @@ PREPARATION = 60.0  # seconds that preparing a session may take
 MAX_TASK = 100_000  # characters of one message; longer material belongs into a file, where code can read it in parts
 
 
-Given = str | Path | tuple[str, bytes]  # a file for the workspace: one of the host, or a name and its bytes
+Given = str | Path | tuple[str, bytes | Path]  # a file for the workspace: one of the host, or what it is to be called
 
 
 class Record(Protocol):
@@ -293,7 +293,8 @@ class Conversation:
         if isinstance(file, tuple):
             name, data = file
             await self.session.put(name, data)
-            return f"{name} ({len(data):,} bytes)"
+            size = len(data) if isinstance(data, bytes) else (await anyio.Path(data).stat()).st_size
+            return f"{name} ({size:,} bytes)"
         path = Path(file)
         if not await anyio.Path(path).is_file():
             raise UsageError(f"no such file: {str(path)!r}")

@@ -212,3 +212,32 @@ async def test_deletions_are_in_the_audit_log(serve):
         deeds = [deed for deed in await place.house.store.deeds(owner="ada") if deed.what.startswith("delete")]
     assert sorted(deed.what for deed in deeds) == ["delete container", "delete file", "delete file"]
     assert {deed.detail.get("name") for deed in deeds} == {"a.txt", None}
+
+
+async def test_an_upload_is_given_once_however_often_it_is_named(serve):
+    async with serve("Chat.", "Response.") as place, place.client() as client:
+        id = (await client.files.create(file=("a.csv", b"1,2"), purpose="user_data")).id
+        parts = [{"type": "file", "file": {"file_id": id}}] * 50
+        talk = [{"role": "user", "content": [{"type": "text", "text": "Look."}, *parts]}] * 5
+        await client.chat.completions.create(model="codeact", messages=talk)
+        parts = [{"type": "input_file", "file_id": id}] * 50
+        talk = [{"role": "user", "content": [{"type": "input_text", "text": "Look."}, *parts]}] * 5
+        await client.responses.create(model="codeact", input=talk)
+        assert [asked[-1].text.count("a.csv (3 bytes)") for asked in place.model.asked] == [1, 1]
+
+
+async def test_files_of_a_request_are_bounded_and_found_before_it_begins(serve):
+    def ask(names: list[str]) -> list[object]:
+        parts = [{"type": "input_file", "filename": name, "file_data": "aGk="} for name in names]
+        return [{"role": "user", "content": [{"type": "input_text", "text": "Look."}, *parts]}]
+
+    async with serve("Right.", quotas=Quotas(own_files=3)) as place, place.client() as client:
+        with pytest.raises(openai.BadRequestError, match="3 files, not 4"):
+            await client.responses.create(model="codeact", input=ask(["a", "b", "c", "d"]))
+        missing = ask([])
+        missing[0]["content"].append({"type": "input_file", "file_id": "file-none"})
+        with pytest.raises(openai.NotFoundError):
+            await client.responses.create(model="codeact", input=missing, background=True)
+        assert [each.id async for each in client.containers.list()] == []
+        response = await client.responses.create(model="codeact", input=ask(["a", "b", "c"]))
+        assert response.output_text == "Right."

@@ -358,7 +358,9 @@ async def test_what_was_asked_is_not_kept_beside_what_is_weighed(serve):
         tool_choice={"type": "code_interpreter", "name": long},
     )
     async with serve() as place:
-        answering, prompt = begun(Office(place.house), "ada", asked)
+        office = Office(place.house)
+        async with office.serving():
+            answering, prompt = begun(office, "ada", asked)
     assert prompt.text == long
     assert long not in answering.asked.model_dump_json()
     assert answering.asked.with_outputs

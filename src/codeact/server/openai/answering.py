@@ -6,7 +6,6 @@ So a client may send a request again whenever it likes, and one that hangs up ha
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -17,7 +16,8 @@ from codeact.server.openai.bounded import BoundedModel
 from codeact.server.openai.chat import ChatAnswer, Tell, ignore_chunk
 from codeact.server.openai.chat_wire import ChatRequest, check_supported, said_in
 from codeact.server.openai.lent import Chosen, Lent, choose
-from codeact.server.openai.said import Attachment, Prompt, prompt_of
+from codeact.server.openai.office import Office
+from codeact.server.openai.said import Prompt, prompt_of
 from codeact.types import Message
 
 
@@ -53,14 +53,15 @@ class ChatTask:
         return lent.agent(settings, seed=self.asked.seed)
 
 
-def chat_task(asked: ChatRequest, models: Sequence[str]) -> ChatTask:
+def chat_task(office: Office, owner: str, asked: ChatRequest) -> ChatTask:
     """Raises `UsageError` and `NotFoundError` for a request that cannot be served."""
     check_supported(asked)
-    prompt = prompt_of(said_in(asked.messages), param="messages")
-    return ChatTask(asked=asked, chosen=choose(models, asked.model), prompt=prompt)
+    chosen = choose(office.models, asked.model)
+    prompt = office.uploads.located(owner, prompt_of(said_in(asked.messages), param="messages"))
+    return ChatTask(asked=asked, chosen=chosen, prompt=prompt)
 
 
-async def complete(task: ChatTask, lent: Lent, files: Sequence[Attachment], answer: ChatAnswer) -> None:
+async def complete(task: ChatTask, lent: Lent, answer: ChatAnswer) -> None:
     """Run the agent, and let `answer` hear of it.
 
     Raises:
@@ -71,7 +72,7 @@ async def complete(task: ChatTask, lent: Lent, files: Sequence[Attachment], answ
         async with task.agent(lent).open() as conversation:
             bound(conversation, task.asked.most_tokens)
             with lent.charged(conversation.session):
-                await say(conversation, task.prompt, files, answer.hear)
+                await say(conversation, task.prompt, answer.hear)
     answer.close()
 
 
@@ -82,7 +83,7 @@ def bound(conversation: Conversation, most: int | None) -> None:
         conversation.setup = replace(setup, model=BoundedModel(setup.model, most))
 
 
-async def say(conversation: Conversation, prompt: Prompt, files: Sequence[Attachment], emit: Emit) -> None:
+async def say(conversation: Conversation, prompt: Prompt, emit: Emit) -> None:
     """Put history and files in place, send the message, and let the agent act until its end.
 
     Raises:
@@ -92,4 +93,4 @@ async def say(conversation: Conversation, prompt: Prompt, files: Sequence[Attach
     conversation.messages.extend(prompt.history)
     if prompt.images:
         conversation.messages.append(Message("user", prompt.images))  # the text joins it
-    await conversation.send(prompt.text, files=[(file.name, file.data or b"") for file in files], emit=emit)
+    await conversation.send(prompt.text, files=[(file.name, file.data or b"") for file in prompt.files], emit=emit)

@@ -35,7 +35,7 @@ def chat_routes(office: Office, owner: Owner) -> APIRouter:
 
     @routes.post("")
     async def create_chat_completion(asked: ChatRequest, who: str = Depends(owner)) -> Response:
-        task = chat_task(asked, office.models)
+        task = chat_task(office, who, asked)
         return _streamed(task, office, who) if asked.stream else _whole(task, office, who)
 
     return routes
@@ -44,8 +44,7 @@ def chat_routes(office: Office, owner: Owner) -> APIRouter:
 def _whole(task: ChatTask, office: Office, who: str) -> Response:
     async def work() -> JSON:
         answer = task.answer()
-        files = await office.uploads.fetched(who, task.prompt.files)
-        await complete(task, office.lent(who, "chat"), files, answer)
+        await complete(task, office.lent(who, "chat"), answer)
         return answer.whole
 
     return Whole(work, told)
@@ -53,7 +52,6 @@ def _whole(task: ChatTask, office: Office, who: str) -> Response:
 
 def _streamed(task: ChatTask, office: Office, who: str) -> Response:
     async def work(tell: Outflow) -> None:
-        files = await office.uploads.fetched(who, task.prompt.files)
-        await complete(task, office.lent(who, "chat"), files, task.answer(tell))
+        await complete(task, office.lent(who, "chat"), task.answer(tell))
 
     return Streamed(work, told, Stream("chat"))

@@ -60,11 +60,11 @@ def _add_files(routes: APIRouter, office: Office, owner: Owner) -> None:
         container = office.containers.find(who, container_id)
         if request.headers.get("content-type", "").startswith("multipart/"):
             form = await read_form(request)
-            name, data = file_name(needed(form), param="file"), form.data
+            name, data, size = file_name(needed(form), param="file"), form.data, len(form.data)
         else:
-            id = _reference(await request.body())
-            name, data = office.uploads.find(who, id).name, await office.uploads.read(who, id)
-        await office.house.shared.note(who, None, "upload", name=name, bytes=len(data), container=container_id)
+            upload = office.uploads.find(who, _reference(await request.body()))
+            name, data, size = upload.name, office.uploads.place(upload), upload.size
+        await office.house.shared.note(who, None, "upload", name=name, bytes=size, container=container_id)
         return container.file_card(await container.put(name, data))
 
     @routes.get(files)

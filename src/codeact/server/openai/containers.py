@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import uuid4
 
 import anyio
@@ -140,7 +141,7 @@ class Container:
                 return file
         raise NotFoundError(f"the container {self.id} has no file {id[:100]!r}")
 
-    async def put(self, name: str, data: bytes) -> FileInfo:
+    async def put(self, name: str, data: bytes | Path) -> FileInfo:
         """Raises `TransferError` where there is no room."""
         await self.session.put(name, data)
         self.given.add(name)

@@ -114,9 +114,8 @@ class Office:
         Raises:
             NotFoundError: this user has no such file. TransferError: no room for one.
         """
-        for id in files:
-            upload = self.uploads.find(container.owner, id)
-            await container.put(upload.name, await self.uploads.read(container.owner, id))
+        for upload in [self.uploads.find(container.owner, id) for id in dict.fromkeys(files)]:
+            await container.put(upload.name, self.uploads.place(upload))
 
 
 def _bytes_of(memory: str | None) -> int | None:

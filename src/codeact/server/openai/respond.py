@@ -32,7 +32,7 @@ def begun(office: Office, owner: str, asked: ResponseRequest) -> tuple[Answering
     """A response to be, and what it is about. Raises `UsageError` and `NotFoundError` where it cannot be served."""
     check_supported(asked)
     choose(office.models, asked.model)
-    prompt = prompt_of(said_in(asked.input), param="input")
+    prompt = office.uploads.located(owner, prompt_of(said_in(asked.input), param="input"))
     before = office.responses.before(owner, asked)
     system = "\n\n".join(filter(None, [asked.instructions, prompt.system]))
     prompt = replace(prompt, system=system, history=(*(before.messages if before else ()), *prompt.history))
@@ -63,14 +63,13 @@ async def respond(office: Office, answering: Answering, prompt: Prompt) -> None:
 
 async def _act(office: Office, answering: Answering, prompt: Prompt, container: Container) -> None:
     items = answering.begin(container.id)
-    files = await office.uploads.fetched(answering.owner, prompt.files)
     lent = office.lent(answering.owner, "responses")
     async with _agent(lent, answering, prompt, container).open() as conversation:
         bound(conversation, answering.asked.max_output_tokens)
         async with _forgetting(conversation):
             with container.meter.charged(container.session):
-                await say(conversation, prompt, files, items.hear)
-        container.given.update(file.name for file in files)
+                await say(conversation, prompt, items.hear)
+        container.given.update(file.name for file in prompt.files)
         answering.messages = _history(conversation)
     await _conclude(answering, items, container)
 

@@ -11,6 +11,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from codeact.server.openai.errors import InvalidRequestError
@@ -26,7 +27,7 @@ class Attachment:
     """A file that comes with a message; without `data` it is one that was uploaded before, under `id`."""
 
     name: str
-    data: bytes | None = None
+    data: bytes | Path | None = None  # a path of the host is where an upload lies
     id: str = ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ import anyio
 
 from codeact.errors import NotFoundError, QuotaError
 from codeact.server.openai.errors import InvalidRequestError
-from codeact.server.openai.said import Attachment, file_name
+from codeact.server.openai.said import Attachment, Prompt, file_name
 from codeact.server.settings import Quotas
 from codeact.server.shared import Shared
 from codeact.types import JSON
@@ -111,18 +111,23 @@ class Uploads:
         """Raises `NotFoundError` where this user has no such file."""
         return await self._path(self.find(owner, id)).read_bytes()
 
-    async def fetched(self, owner: str, files: Sequence[Attachment]) -> list[Attachment]:
-        """The same files, those that are named by their id with their bytes.
+    def located(self, owner: str, prompt: Prompt) -> Prompt:
+        """The same, with the place of each file that is named by its id. Nothing is read yet, and each upload is given
+        once, however often it is named: so they are together no more than a user may have.
 
         Raises:
-            NotFoundError: this user has no such file.
+            NotFoundError: this user has no such file. InvalidRequestError: there are too many files.
         """
-        fetched: list[Attachment] = []
-        for file in files:
-            if file.data is None:
-                file = Attachment(self.find(owner, file.id).name, await self.read(owner, file.id))
-            fetched.append(file)
-        return fetched
+        files = tuple(
+            dict.fromkeys(file if file.data is not None else self._located(owner, file) for file in prompt.files)
+        )
+        if len(files) > self.quotas.own_files:
+            raise InvalidRequestError(f"a request may come with {self.quotas.own_files:,} files, not {len(files):,}")
+        return replace(prompt, files=files)
+
+    def _located(self, owner: str, file: Attachment) -> Attachment:
+        upload = self.find(owner, file.id)
+        return Attachment(upload.name, self.place(upload), upload.id)
 
     async def delete(self, owner: str, id: str) -> None:
         """Raises `NotFoundError` where this user has no such file."""
@@ -138,5 +143,9 @@ class Uploads:
         self._leave(upload)
         await self._path(upload).unlink(missing_ok=True)
 
+    def place(self, upload: Upload) -> Path:
+        """Where it lies."""
+        return self.folder / upload.id  # never the user's name for it
+
     def _path(self, upload: Upload) -> anyio.Path:
-        return anyio.Path(self.folder) / upload.id  # never the user's name for it
+        return anyio.Path(self.place(upload))
