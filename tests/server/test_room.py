@@ -11,7 +11,7 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from codeact.errors import ConflictError, NotFoundError, UsageError
+from codeact.errors import ConflictError, NotFoundError, TransferError, UsageError
 from codeact.models.scripted import ScriptedModel
 from codeact.sandbox.base import Limits, MiB
 from codeact.sandbox.local import LocalSandbox
@@ -208,10 +208,16 @@ async def test_files_variables_cells_and_reset(warm_sandbox: LocalSandbox) -> No
         assert await room.files() == []
         with pytest.raises(NotFoundError):
             await room.remove("../../etc/passwd")
+        await value_of(room, "import os; os.makedirs('.codeact', exist_ok=True)")
+        await value_of(room, "print(1, file=open('theirs', 'w')); print(1, file=open('.codeact/ours', 'w'))")
+        await value_of(room, "os.unlink = lambda path: None")
+        assert [file.path for file in await room.files()] == ["theirs"]
+        with pytest.raises(TransferError, match="cannot be removed"):
+            await room.remove("theirs")
         await room.reset()
         assert await room.variables() == []
         deeds = [deed.what for deed in await house.store.deeds(owner=ANNE)]
-        assert deeds == ["reset", "remove", "cell", "upload", "create"]
+        assert deeds == ["reset", "cell", "cell", "cell", "remove", "cell", "upload", "create"]
 
 
 async def test_whatever_is_done_to_a_chat_is_in_the_audit_log(warm_sandbox: LocalSandbox) -> None:

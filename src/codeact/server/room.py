@@ -22,6 +22,7 @@ from codeact.server.oversight import Oversight, changes
 from codeact.server.recording import Narrator
 from codeact.server.shared import Shared
 from codeact.server.wire import Wire
+from codeact.server.workspace import files_of, remove_from
 from codeact.types import JSON, ExecResult
 
 _LOOK = 5.0  # seconds to wait for a moment between two actions, to look at variables
@@ -185,7 +186,7 @@ class Room:
 
     async def files(self) -> Sequence[FileInfo]:
         async with self._beside() as course:
-            return await course.living.conversation.session.files()
+            return await files_of(course.living.conversation.session)
 
     async def put(self, path: str, data: bytes | Path) -> None:
         """Write a file of the workspace. Raises `TransferError` as `Session.put`, `QuotaError` for a large one."""
@@ -205,14 +206,9 @@ class Room:
             return await course.living.conversation.session.get(path)
 
     async def remove(self, path: str) -> None:
-        """Remove a file of the workspace. Raises `NotFoundError` where there is none."""
+        """Raises `NotFoundError`, `TransferError` as `remove_from`."""
         async with self._alone("a file is being removed") as course:
-            session = course.living.conversation.session
-            if all(file.path != path for file in await session.files()):
-                raise NotFoundError(f"there is no file {path!r}")
-            result = await session.run(f"__import__('os').remove({session.info.workspace + '/' + path!r})")
-            if result.error is not None:
-                raise ConflictError(f"{path!r} cannot be removed: {result.error.message}")
+            await remove_from(course.living.conversation.session, path)
             await self.oversight.note("remove", path=path)
 
     async def variables(self) -> Sequence[Variable]:

@@ -19,17 +19,17 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from codeact.agent.execute import Relay
-from codeact.errors import ConflictError, NotFoundError, TransferError
+from codeact.errors import ConflictError, NotFoundError
 from codeact.sandbox.base import FileInfo, Limits, NetworkPolicy, Offer, Sandbox, Session
 from codeact.server.ledger import Ledger
 from codeact.server.metering import Meter
 from codeact.server.openai.turnstile import Turnstile
 from codeact.server.settings import Quotas
+from codeact.server.workspace import files_of, remove_from
 from codeact.tools import ToolSet
 from codeact.types import JSON, ToolBox
 
 _log = logging.getLogger(__name__)
-_OURS = ".codeact/"  # what the sandbox itself keeps in a workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,7 @@ class Container:
 
     async def files(self) -> Sequence[FileInfo]:
         """Oldest first."""
-        found = [file for file in await self.session.files() if not file.path.startswith(_OURS)]
-        return sorted(found, key=lambda file: (file.modified, file.path))
+        return sorted(await files_of(self.session), key=lambda file: (file.modified, file.path))
 
     async def file(self, id: str) -> FileInfo:
         """Raises `NotFoundError` where there is no such file here."""
@@ -150,11 +149,8 @@ class Container:
 
     async def remove(self, file: FileInfo) -> None:
         """Raises `ConflictError` while code runs, `TransferError` where the code of an agent keeps it there."""
-        place = f"{self.session.info.workspace}/{file.path}"
         with self.used():
-            ran = await self.session.run(f"__import__('os').unlink({place!r})", time_limit=10)
-        if ran.error is not None or any(each.path == file.path for each in await self.files()):
-            raise TransferError(f"{file.path!r} cannot be deleted: {ran.error.message if ran.error else 'it is there'}")
+            await remove_from(self.session, file.path)
 
     def file_id(self, path: str) -> str:
         """The same for as long as the file is at its place: nothing has to be remembered."""

@@ -23,7 +23,7 @@ HELP = {
     "house_listeners": "Listeners to events, the page's too.",
     "house_woken": "Chats woken since the start.",
     "house_slept": "Chats gone to sleep since the start.",
-    "house_interrupted": "Chats with a run that the end of a process has interrupted.",
+    "house_interrupted": "Runs that the end of a process had interrupted, found since the start.",
     "house_draining": "1 while the service is shutting down.",
 }
 
