@@ -19,7 +19,7 @@ from codeact.errors import ModelError, NotFoundError, SetupError, StoreError
 from codeact.models.base import Model
 from codeact.server.house import House
 from codeact.server.http.app import app
-from codeact.server.http.credentials import COOKIE, digest
+from codeact.server.http.credentials import COOKIE, digest, new_token
 from codeact.server.http.problems import of_error
 from codeact.server.http.settings import HttpSettings
 from codeact.server.page.screen import told_of
@@ -230,6 +230,19 @@ async def test_logging_out_and_time_end_a_cookie(users: Users, cookie: str) -> N
     credentials.now = lambda: began
     assert await status(users, cookie, "POST", "/logout", origin=URL) == 303
     assert await status(users, cookie, "GET", "/me") == 401
+
+
+async def test_taking_a_token_back_ends_the_cookies_that_were_got_with_it(house: House, users: Users) -> None:
+    token = new_token()
+    await house.store.add_token("ann", digest(token))
+    async with users.http(origin=URL) as browser:
+        assert (await browser.post("/login", data={"token": token})).status_code == 200
+        assert (await browser.get("/me")).json()["owner"] == "ann"
+        cookie = browser.cookies["codeact"]
+        await house.store.delete_token(digest(token))
+        assert (await browser.get("/me")).status_code == 401
+    async with users.http(cookie=f"codeact={cookie.partition('.')[0]}") as cut:
+        assert (await cut.get("/me")).status_code == 401
 
 
 async def test_a_login_link_that_nobody_used_ends(users: Users) -> None:

@@ -1,8 +1,9 @@
 """Who somebody is: tokens of programs, cookies of browsers, and the codes of login links.
 
 All three are 256 random bits, so there is nothing to guess and no need of a slow hash. The store keeps a token and a
-cookie as its sha256 only. A cookie begins with the time it was made at, which the hash covers; its prefix keeps the two
-apart, so that what leaks from a browser is no token of a program.
+cookie as its sha256 only. A cookie begins with the time it was made at and ends with the sha256 of the token that it
+was got with, and its own hash covers both; its prefix keeps the two apart, so that what leaks from a browser is no
+token of a program.
 """
 
 from __future__ import annotations
@@ -63,15 +64,20 @@ class Credentials:
         """Raises `StoreError`."""
         if not token or len(token) > MOST or token.startswith(COOKIE):
             return None
-        asked = digest(token)
-        found = [owner for known, owner in self.given.items() if hmac.compare_digest(known, asked)]
-        return found[0] if found else await self._looked_up(asked)
+        return await self._owner_by(digest(token))
 
     async def owner_by_cookie(self, cookie: str) -> str | None:
         """Raises `StoreError`."""
         if not cookie.startswith(COOKIE) or len(cookie) > MOST or not self._fresh(cookie):
             return None
-        return await self._looked_up(digest(cookie))
+        owner = await self._looked_up(digest(cookie))
+        if (token := _token_of(cookie)) and owner != await self._owner_by(token):  # it was taken back, this with it
+            return None
+        return owner
+
+    async def _owner_by(self, token: bytes) -> str | None:
+        found = [owner for known, owner in self.given.items() if hmac.compare_digest(known, token)]
+        return found[0] if found else await self._looked_up(token)
 
     async def _looked_up(self, asked: bytes) -> str | None:
         owner = await self.store.owner_of(asked)
@@ -110,9 +116,10 @@ class Credentials:
         owner, until = self.codes.pop(found[0])
         return (owner, await self.new_cookie(owner)) if now < until else None
 
-    async def new_cookie(self, owner: str) -> str:
-        """Raises `StoreError`."""
-        cookie = f"{COOKIE}{int(self.now()):x}_{secrets.token_urlsafe(32)}"
+    async def new_cookie(self, owner: str, token: str = "") -> str:
+        """One that was got with a token is right for as long as that is. Raises `StoreError`."""
+        of = f".{digest(token).hex()}" if token else ""
+        cookie = f"{COOKIE}{int(self.now()):x}_{secrets.token_urlsafe(32)}{of}"
         await self.store.add_token(owner, digest(cookie))
         self._remember(digest(cookie))
         return cookie
@@ -128,3 +135,11 @@ class Credentials:
         except ValueError:
             return False
         return made <= self.now() + 300 and self.now() - made < self.lasts  # a clock may be set back a little
+
+
+def _token_of(cookie: str) -> bytes | None:
+    """The digest of the token that a cookie was got with; None for one that came by a link."""
+    try:
+        return bytes.fromhex(cookie.partition(".")[2]) or None
+    except ValueError:
+        return None

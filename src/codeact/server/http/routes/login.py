@@ -44,10 +44,11 @@ async def use_link(request: Request, here: Here, code: Annotated[str, Query(max_
 async def use_token(request: Request, here: Here) -> Response:
     """Exchange a token, typed into the form, for a cookie."""
     form = parse_qs((await request.body()).decode("utf-8", "replace")[:2000], max_num_fields=5)
-    owner = await here.credentials.owner_by_token(form.get("token", [""])[0].strip())
+    token = form.get("token", [""])[0].strip()
+    owner = await here.credentials.owner_by_token(token)
     if owner is None:
         return await _refused(here, request, "login token")
-    return await _let_in(here, owner, await here.credentials.new_cookie(owner))
+    return await _let_in(here, owner, await here.credentials.new_cookie(owner, token))
 
 
 @router.post("/logout")
