@@ -125,6 +125,9 @@ async def test_the_socket_of_anothers_page_is_refused(warm_sandbox: LocalSandbox
         assert found is not None
         for owner in ("bob", None):
             assert await knocked(app, found[1], owner) == {"type": "websocket.close", "code": 1008}
+        assert (
+            await client.get("/_nicegui_ws/socket.io/", params={"EIO": 4, "transport": "polling"})
+        ).status_code == 403
         own = await client.get(
             "/_nicegui_ws/socket.io/", params={"EIO": 4, "transport": "polling", "client_id": found[1]}
         )

@@ -131,7 +131,10 @@ def _of_owner(scope: Scope, owner: str) -> bool:
     """Whether the page that a socket is for is the asking user's own. Its id is a secret of 122 bits already; but a
     secret in an address may get into a log.
     """
-    client = Client.instances.get(parse_qs(scope["query_string"].decode("latin-1")).get("client_id", [""])[0])
+    asked = parse_qs(scope["query_string"].decode("latin-1")).get("client_id", [])
+    if len(asked) != 1:  # a socket for no page could take up another's by a message later
+        return False
+    client = Client.instances.get(asked[0])
     if client is None:  # gone, or of another process: NiceGUI says so, and the browser loads the page anew
         return True
     request = client.request
