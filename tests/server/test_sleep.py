@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -11,9 +12,9 @@ from codeact.errors import ConflictError, NotFoundError, QuotaError, SandboxErro
 from codeact.sandbox.base import Limits, NetworkPolicy, Offer, Session
 from codeact.sandbox.local import LocalSandbox
 from codeact.server import sleeping
-from codeact.server.nouns import Settings
+from codeact.server.nouns import SavedSession, Settings
 from codeact.server.settings import Quotas
-from codeact.server.store import open_store
+from codeact.server.store import Store, open_store
 from codeact.types import ToolBox
 
 from .keeping import ANNE, PATIENCE, a_room, again, code, events, keeping, until, value_of
@@ -348,3 +349,33 @@ def test_of_a_million_names_that_are_missing_some_are_told() -> None:
     assert (len(told), told["more"]) == (201, "800 others")
     assert sum(map(len, told.values())) < 300_000
     assert sleeping.named({"lock": "cannot be saved"}) == {"lock": "cannot be saved"}
+
+
+async def test_a_room_that_takes_long_to_save_keeps_no_other_user_from_waking(warm_sandbox: LocalSandbox) -> None:
+    saving, go_on = anyio.Event(), anyio.Event()
+
+    class Slow:
+        def __init__(self, real: Store) -> None:
+            self._real = real
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+        async def save_session(self, saved: SavedSession) -> None:
+            saving.set()
+            await go_on.wait()
+            await self._real.save_session(saved)
+
+    async with open_store("sqlite::memory:") as real:
+        slow = cast("Store", Slow(real))
+        async with keeping(warm_sandbox, store=slow, quotas=Quotas(own_rooms=1)) as house:
+            await a_room(house)
+            other = await house.new_chat(ANNE)
+            bobs = await house.new_chat("bob")
+            with anyio.fail_after(PATIENCE):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(again, house, other)
+                    await saving.wait()
+                    assert (await house.room(bobs.id, owner="bob")).course is not None
+                    go_on.set()
+            assert house.counts().awake == 2

@@ -264,9 +264,10 @@ class House:
     async def wake(self, room: Room) -> None:
         """For rooms: see `Keeper`."""
         self.shared.check_open()
-        async with self._waking:
-            await self._make_room(room.chat.owner)
-            self._awake[room.chat.id] = room
+        with anyio.move_on_after(self.settings.closing) as limit:
+            await self._make_room(room)
+        if limit.cancelled_caught:
+            raise QuotaError("another chat takes long to go to sleep; try again in a moment", AGAIN)
         try:
             await self._enter(room)
         except BaseException:
@@ -309,16 +310,28 @@ class House:
         if not await self.store.hold(chat, replica, seconds=lease):
             raise ConflictError(_ELSEWHERE)
 
-    async def _make_room(self, owner: str) -> None:
-        """Put to sleep what is idle where there are too many rooms. Raises `QuotaError` where none is, `StoreError`."""
+    async def _make_room(self, room: Room) -> None:
+        """Enter a room among those awake; idle ones sleep first, where there are too many. That may take long,
+        and keeps nobody else from waking. Raises `QuotaError` where none is idle, `StoreError`.
+        """
+        while True:
+            async with self._waking:
+                if (idle := self._in_the_way(room.chat.owner)) is None:
+                    self._awake[room.chat.id] = room
+                    return
+            with suppress(ConflictError):  # it has just been used
+                await idle.sleep()
+
+    def _in_the_way(self, owner: str) -> Room | None:
+        """A room that has to sleep before another of this user can wake. Raises `QuotaError` where all are busy."""
         quotas = self.settings.quotas
         for whose, most in ((owner, quotas.own_rooms), (None, quotas.rooms)):
-            while len(rooms := self._awake_of(whose)) >= most:
+            if len(rooms := self._awake_of(whose)) >= most:
                 idle = [room for room in rooms if room.course is not None and not room.busy]
                 if not idle:
                     raise QuotaError(f"{len(rooms)} chats are awake and busy, as many as there may be", AGAIN)
-                with suppress(ConflictError):  # it has just been used
-                    await min(idle, key=lambda room: room.used_at).sleep()
+                return min(idle, key=lambda room: room.used_at)
+        return None
 
     def _awake_of(self, owner: str | None) -> list[Room]:
         """All rooms that are awake, or those of one user."""
