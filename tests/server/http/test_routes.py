@@ -14,6 +14,7 @@ from codeact.errors import ConflictError, NotFoundError, TransferError, UsageErr
 from codeact.server.client import RemoteChat
 from codeact.server.house import House
 from codeact.server.http.app import app
+from codeact.server.http.conversations import Conversations
 from codeact.server.http.credentials import digest
 from codeact.server.http.settings import HttpSettings
 from codeact.server.http.views import SettingsBody
@@ -281,6 +282,22 @@ async def test_the_papers_protocol(users: Users) -> None:
     assert (await users.client("bob").execute("42", "x")).new_kernel_created
     drawn = await client.execute("42", "from IPython.display import Image; Image(data=b'\\x89PNG', format='png')")
     assert "![image](data:image/png;base64,iVBORw==)" in drawn.result
+
+
+async def test_a_conversation_of_the_paper_is_found_among_many_that_are_called_alike(
+    house: House, users: Users
+) -> None:
+    for number in range(60):
+        await house.new_chat("ann", title=f"execute: 4{number}")
+    first = await house.store.titled("ann", "execute: 4")
+    assert first is None
+    chat, new = await Conversations().find(house, "ann", "40")
+    assert (chat.title, new) == ("execute: 40", False)
+    wanted = await house.new_chat("ann", title="execute: 4")
+    for number in range(60, 120):
+        await house.new_chat("ann", title=f"execute: 4{number}")
+    assert (await Conversations().find(house, "ann", "4"))[0].id == wanted.id
+    assert (await Conversations().find(house, "bob", "4"))[1]
 
 
 async def test_who_one_is_and_what_there_is(users: Users) -> None:

@@ -27,14 +27,9 @@ class Conversations:
         async with self.lock:
             known = self.chats.get((owner, convid))
             chat = await house.store.chat(known, owner=owner) if known else None
-            chat = chat or await _titled(house, owner, title)
+            chat = chat or await house.store.titled(owner, title)
             found, new = (chat, False) if chat else (await house.new_chat(owner, title=title), True)
             self.chats[owner, convid] = found.id
             while len(self.chats) > KNOWN:
                 self.chats.popitem(last=False)
         return found, new
-
-
-async def _titled(house: House, owner: str, title: str) -> Chat | None:
-    found = await house.store.chats(owner, search=title, most=50)
-    return next((chat for chat in found if chat.title == title), None)

@@ -30,6 +30,10 @@ class Store(Protocol):
         """
         ...
 
+    async def titled(self, owner: str, title: str) -> Chat | None:
+        """The newest that has exactly this title."""
+        ...
+
     async def change_chat(self, chat: Chat) -> None: ...
     async def delete_chat(self, id: str) -> None:
         """And its runs, events, shares, media and saved sessions. The audit log stays."""

@@ -56,6 +56,10 @@ class SqlStore:
         sql = f"SELECT {CHAT} FROM chats WHERE {' AND '.join(wanted)} ORDER BY changed DESC, id DESC LIMIT ?"
         return [columns.chat_of(row) for row in await self._ask(sql, *values, _bounded(most))]
 
+    async def titled(self, owner: str, title: str) -> Chat | None:
+        sql = f"SELECT {CHAT} FROM chats WHERE owner = ? AND title = ? ORDER BY changed DESC, id DESC LIMIT 1"
+        return _first(await self._ask(sql, owner, title), columns.chat_of)
+
     async def change_chat(self, chat: Chat) -> None:
         _, _, title, settings, head, _, changed = columns.chat_row(chat)
         sql = "UPDATE chats SET title = ?, heading = ?, settings = ?, head = ?, changed = ? WHERE id = ? RETURNING id"
