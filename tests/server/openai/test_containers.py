@@ -10,6 +10,8 @@ import pytest
 from codeact.errors import ConflictError, NotFoundError, QuotaError
 from codeact.server.ledger import Ledger
 from codeact.server.openai.containers import Containers
+from codeact.server.openai.errors import InvalidRequestError
+from codeact.server.openai.said import file_name
 from codeact.server.settings import Quotas
 
 pytestmark = pytest.mark.anyio
@@ -212,6 +214,23 @@ async def test_deletions_are_in_the_audit_log(serve):
         deeds = [deed for deed in await place.house.store.deeds(owner="ada") if deed.what.startswith("delete")]
     assert sorted(deed.what for deed in deeds) == ["delete container", "delete file", "delete file"]
     assert {deed.detail.get("name") for deed in deeds} == {"a.txt", None}
+
+
+async def test_a_name_that_is_no_text_breaks_nothing(serve):
+    write = "```python\nopen(b'a\\xff', 'w').write('one')\n```"
+    async with serve(write, "It is in b.txt.") as place, place.client() as client:
+        container = (await client.containers.create(name="mine")).id
+        tools = [{"type": "code_interpreter", "container": container}]
+        response = await client.responses.create(model="codeact", input="Write", tools=tools)
+        assert (response.status, response.output_text) == ("completed", "It is in b.txt.")
+        files = client.containers.files
+        await files.create(container, file=("b.txt", b"two"))
+        paths = {file.path: file.id async for file in files.list(container)}
+        assert set(paths) == {"/box/work/a\\udcff", "/box/work/b.txt"}
+        await files.delete(paths["/box/work/a\\udcff"], container_id=container)
+        assert [file.path async for file in files.list(container)] == ["/box/work/b.txt"]
+        with pytest.raises(InvalidRequestError):
+            file_name("a\udcff", param="file")
 
 
 async def test_an_upload_is_given_once_however_often_it_is_named(serve):

@@ -23,6 +23,7 @@ from codeact.errors import ConflictError, NotFoundError
 from codeact.sandbox.base import FileInfo, Limits, NetworkPolicy, Offer, Sandbox, Session
 from codeact.server.ledger import Ledger
 from codeact.server.metering import Meter
+from codeact.server.openai.said import writable
 from codeact.server.openai.turnstile import Turnstile
 from codeact.server.settings import Quotas
 from codeact.server.workspace import files_of, remove_from
@@ -154,7 +155,8 @@ class Container:
 
     def file_id(self, path: str) -> str:
         """The same for as long as the file is at its place: nothing has to be remembered."""
-        return f"cfile_{hashlib.sha256(f'{self.id}/{path}'.encode()).hexdigest()[:32]}"
+        place = f"{self.id}/{path}".encode(errors="surrogatepass")  # a name may be any bytes
+        return f"cfile_{hashlib.sha256(place).hexdigest()[:32]}"
 
     def file_card(self, file: FileInfo) -> dict[str, JSON]:
         return {
@@ -163,7 +165,7 @@ class Container:
             "container_id": self.id,
             "bytes": file.size,
             "created_at": int(file.modified),
-            "path": f"{self.session.info.workspace}/{file.path}",
+            "path": writable(f"{self.session.info.workspace}/{file.path}"),
             "source": "user" if file.path in self.given else "assistant",
         }
 

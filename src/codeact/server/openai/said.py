@@ -19,7 +19,7 @@ from codeact.server.pictures import PICTURES
 from codeact.types import Image, Message
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.ASCII)
-_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
+_NAME = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,200}")  # half a character could not be sent anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,11 @@ def file_of(name: str | None, data: str | None, id: str | None, *, param: str) -
         return Attachment(name="", id=id)
     url = data if data and data.startswith("data:") else f"data:application/octet-stream;base64,{data}"
     return Attachment(name=file_name(name or "file", param=param), data=_decoded(url, param=param)[1])
+
+
+def writable(name: str) -> str:
+    """A name of a box as JSON can carry it: it may be any bytes, and those that are no UTF-8 are escaped."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def file_name(name: str, *, param: str) -> str:
