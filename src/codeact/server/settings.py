@@ -53,6 +53,8 @@ class Quotas:
     own_files: int = 200
     responses: int = 2000  # that are kept, for `previous_response_id` and to be retrieved
     own_responses: int = 200  # then the oldest go
+    streams: int = 500  # of responses in the background, at once
+    own_streams: int = 32
     keep: float = 24 * 3600.0  # seconds that responses and uploaded files are kept
 
 

@@ -364,3 +364,25 @@ async def test_what_was_asked_is_not_kept_beside_what_is_weighed(serve):
     assert prompt.text == long
     assert long not in answering.asked.model_dump_json()
     assert answering.asked.with_outputs
+
+
+async def test_streams_of_responses_in_the_background_are_bounded(serve):
+    sleep = "```python\nimport time\ntime.sleep(600)\n```"
+    async with serve(sleep, quotas=Quotas(own_streams=1)) as place, place.client() as client:
+        response = await client.responses.create(**ASK, background=True)
+        async for event in await client.responses.retrieve(response.id, stream=True):
+            if event.type == "response.created":
+                with pytest.raises(openai.RateLimitError, match="1 streams"):
+                    await client.responses.retrieve(response.id, stream=True)
+                await client.responses.cancel(response.id)
+        with anyio.fail_after(30):
+            while (again := await _heard(client, response.id)) is None:  # noqa: ASYNC110 -- nobody tells
+                await anyio.sleep(0.05)
+        assert again[-1].type == "response.incomplete"
+
+
+async def _heard(client: openai.AsyncOpenAI, id: str) -> list[ResponseStreamEvent] | None:
+    try:
+        return [event async for event in await client.responses.retrieve(id, stream=True)]
+    except openai.RateLimitError:  # the server has not seen yet that the first has ended
+        return None

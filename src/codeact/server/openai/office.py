@@ -17,6 +17,7 @@ from codeact.server.nouns import Settings
 from codeact.server.openai.containers import Container, Containers
 from codeact.server.openai.lent import Lent
 from codeact.server.openai.responses import Responses
+from codeact.server.openai.turnstile import Turnstile
 from codeact.server.openai.uploads import Uploads
 from codeact.server.scratch import scratch
 
@@ -30,11 +31,14 @@ class Office:
     house: House
     _uploads: Uploads | None = None
     responses: Responses = field(init=False)
+    streams: Turnstile = field(init=False)  # of those who hear a response in the background; other streams are runs
     _containers: Containers | None = None
     _tasks: TaskGroup | None = None
 
     def __post_init__(self) -> None:
-        self.responses = Responses(self.house.settings.quotas)
+        quotas = self.house.settings.quotas
+        self.responses = Responses(quotas)
+        self.streams = Turnstile("streams", quotas.streams, quotas.own_streams)
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[None]:

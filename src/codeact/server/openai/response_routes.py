@@ -42,7 +42,7 @@ def response_routes(office: Office, owner: Owner) -> APIRouter:
     ) -> Response:
         found = office.responses.find(who, response_id)
         if stream:
-            return _listening(found, starting_after)
+            return _listening(office, found, starting_after)
         return JSONResponse(found.card(with_outputs=True if OUTPUTS in (include or ()) else None))
 
     @routes.post("/{response_id}/cancel")
@@ -95,10 +95,10 @@ def _in_background(office: Office, answering: Answering, prompt: Prompt) -> Resp
         pass  # refused now, and not when nobody hears it
     office.tasks.start_soon(respond, office, answering, prompt)
     office.responses.keep(answering)  # after all that may refuse it: nothing would ever end it
-    return _listening(answering, -1) if answering.asked.stream else JSONResponse(answering.card())
+    return _listening(office, answering, -1) if answering.asked.stream else JSONResponse(answering.card())
 
 
-def _listening(answering: Answering, after: int) -> Response:
+def _listening(office: Office, answering: Answering, after: int) -> Response:
     """The events of a response in the background, those of the past first.
 
     Raises:
@@ -108,21 +108,22 @@ def _listening(answering: Answering, after: int) -> Response:
         raise InvalidRequestError("only a response with background=true can be streamed again", param="stream")
 
     async def work(tell: Outflow) -> None:
-        number = max(0, after + 1)
-        while True:
-            changed = answering.changed
-            past = answering.events[number:]
-            for event in past:
-                tell(event)
-                await tell.taken()
-            number += len(past)
-            if answering.ended.is_set() and number >= len(answering.events):
-                break
-            if past:  # and there may be more meanwhile
-                continue
-            await changed.wait()
-        if answering.items is None:
-            _raise_if_broken(answering)
+        with office.streams.through(answering.owner):
+            number = max(0, after + 1)
+            while True:
+                changed = answering.changed
+                past = answering.events[number:]
+                for event in past:
+                    tell(event)
+                    await tell.taken()
+                number += len(past)
+                if answering.ended.is_set() and number >= len(answering.events):
+                    break
+                if past:  # and there may be more meanwhile
+                    continue
+                await changed.wait()
+            if answering.items is None:
+                _raise_if_broken(answering)
 
     return Streamed(work, told, Stream("responses"))
 
