@@ -379,3 +379,17 @@ async def test_a_room_that_takes_long_to_save_keeps_no_other_user_from_waking(wa
                     assert (await house.room(bobs.id, owner="bob")).course is not None
                     go_on.set()
             assert house.counts().awake == 2
+
+
+async def test_a_run_that_ends_after_its_lease_writes_nothing_over_another_process(warm_sandbox: LocalSandbox) -> None:
+    busy = code("print('on', flush=True)\nimport time; time.sleep(600)")
+    async with open_store("sqlite::memory:") as store, keeping(warm_sandbox, busy, store=store, beat=600) as house:
+        room = await a_room(house)
+        run = await room.send("Sleep")
+        await until(room, "output_chunk")
+        await store.let_go(room.chat.id, house.shared.replica)
+        assert await store.hold(room.chat.id, "another", seconds=600)
+        room.oversight.held -= 1000  # the machine was suspended
+        await room.stop()
+        assert room.telling.muted
+        assert [one.status for one in await store.runs(room.chat.id)] == [run.status]

@@ -15,7 +15,7 @@ import anyio
 
 from codeact.agent import Agent
 from codeact.agent.tracing import traced
-from codeact.errors import NotFoundError, SandboxError, StoreError, TransferError
+from codeact.errors import ConflictError, NotFoundError, SandboxError, StoreError, TransferError
 from codeact.sandbox.base import Session
 from codeact.server import sleeping, tree
 from codeact.server.enduring import enduring, log
@@ -196,8 +196,11 @@ class Course:
             self.behind = None
             return
         try:
+            await self.oversight.keep_hold()
             await self.settle()
             await self.save(lambda chat: chat)
+        except ConflictError:  # it has been woken elsewhere meanwhile
+            self.oversight.telling.muted, self.behind = True, None
         except (StoreError, NotFoundError):  # later then, and what the store says is in the log's `problem`
             pass
         except Exception:  # noqa: BLE001 -- never then; the run is as far as it could be written

@@ -22,7 +22,7 @@ from codeact.server.course import Course, end_interrupted, living_of
 from codeact.server.enduring import enduring
 from codeact.server.ledger import Ledger
 from codeact.server.nouns import Chat, Settings, Share, Told
-from codeact.server.replica import has_ended, replica_name
+from codeact.server.replica import has_ended, replica_name, uptime
 from codeact.server.room import Room
 from codeact.server.scratch import scratch
 from codeact.server.settings import HouseSettings
@@ -284,7 +284,7 @@ class House:
         await self._take(chat.id)
         room.telling.muted = False
         course = Course(self.shared, room.oversight, living_of(self.shared, room.oversight))
-        room.oversight.held = time.monotonic()
+        room.oversight.held = uptime()
         try:
             found = await course.wake()
         except BaseException:
@@ -372,7 +372,7 @@ class House:
                     await self._hold(room)
 
     async def _hold(self, room: Room) -> None:
-        if time.monotonic() - room.oversight.held < self.settings.lease / 3:
+        if uptime() - room.oversight.held < self.settings.lease / 3:
             return
         try:
             await room.oversight.hold()

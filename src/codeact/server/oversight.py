@@ -6,7 +6,6 @@ that the audit log knows.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,6 +18,7 @@ from codeact.server.asking import Asking
 from codeact.server.metering import Meter
 from codeact.server.nouns import Chat, Settings
 from codeact.server.recording import Recording
+from codeact.server.replica import uptime
 from codeact.server.shared import Shared
 from codeact.server.telling import Telling
 from codeact.server.wire import Wire, shortened
@@ -35,7 +35,7 @@ class Oversight:
     telling: Telling
     chat: Chat
     recording: Recording | None = None  # of the run going on
-    held: float = field(default_factory=time.monotonic)  # when the chat's lease was last made longer
+    held: float = field(default_factory=uptime)  # when the chat's lease was last made longer
     _changing: anyio.Lock = field(default_factory=anyio.Lock)
     meter: Meter = field(init=False)
     asking: Asking = field(init=False)
@@ -62,21 +62,25 @@ class Oversight:
 
     async def before(self) -> None:
         """Before a reply. Raises what ends the run: `StoreError`, `QuotaError`, `ConflictError`."""
+        await self.keep_hold()
         if self.recording is not None:
             await self.recording.kept()
         if self.telling.problem:  # perhaps no more
             await self.telling.flushed()
-        if time.monotonic() - self.held > self.shared.settings.lease:
-            await self.hold()
         self.charge(self.meter.session)
         self.shared.ledger.check_cpu(self.chat.owner)
+
+    async def keep_hold(self) -> None:
+        """Before a write: this process may have stood still for longer than its lease. Raises as `hold`."""
+        if uptime() - self.held > self.shared.settings.lease:
+            await self.hold()
 
     async def hold(self) -> None:
         """Make the chat's lease longer. Raises `ConflictError` where another process has it meanwhile."""
         lease = self.shared.settings.lease
         if not await self.shared.store.hold(self.chat.id, self.shared.replica, seconds=lease):
             raise ConflictError("this chat has been woken by another process of the service")
-        self.held = time.monotonic()
+        self.held = uptime()
 
     async def approve(self, subject: CodeAction | ToolCalls | ToolCall) -> bool | str:
         """Before an action, or a call of a tool that asks for it."""

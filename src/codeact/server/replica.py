@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 
@@ -16,6 +17,11 @@ def has_ended(name: str) -> bool:
     place, _, rest = name.rpartition(":")[0].rpartition(":")
     began = name.rpartition(":")[2]
     return place == _place() and rest.isdecimal() and _began(int(rest)) != began
+
+
+def uptime() -> float:
+    """Seconds since the machine's start, also those in which it was suspended, when leases go on to end."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _place() -> str:
