@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,15 @@ ENDINGS = ("1", f"{DAEMON}; import os; os._exit(1)", DAEMON, "import os; os.kill
 @pytest.fixture(autouse=True)
 def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def buried() -> None:
+    """What other files' tests have left dead and unburied is not counted here."""
+    for pid in below(os.getpid()):
+        if not cgroups.start_of(pid):
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
 
 
 def groups(of: int) -> set[Path]:
