@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import psycopg
-from anyio import CancelScope, fail_after
+from anyio import fail_after
 from psycopg.conninfo import conninfo_to_dict
 
 from codeact.errors import StoreError, UsageError
 from codeact.server.store.postgres_pool import Connection, Pool
 from codeact.server.store.postgres_words import failed, named
 from codeact.server.store.schema import bring_up
-from codeact.server.store.sql import SqlStore
+from codeact.server.store.sql import SqlStore, store_in
 from codeact.server.store.work import Ask, Dialect, Rows, Statement, Steps, T, Work, fit, unfit
 
 _AT_MOST: Final = 25.0  # seconds for one piece of work, should the server not give up by itself (postgres_pool)
@@ -50,13 +50,8 @@ async def open_postgres(address: str, *, patience: float = 5.0) -> AsyncGenerato
     except psycopg.Error:
         said = "the address of the database cannot be read; it should look like postgresql://USER:PASSWORD@HOST/NAME"
         raise UsageError(said) from None  # its reason quotes the address, and a password with it
-    database = _Postgres(parameters, patience)
-    try:
-        await database.open()
-        yield SqlStore(database)
-    finally:
-        with CancelScope(shield=True):
-            await database.close()
+    async with store_in(_Postgres(parameters, patience)) as store:
+        yield store
 
 
 class _Postgres:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from anyio import fail_after, to_thread
+from anyio import CancelScope, fail_after, to_thread
 
 from codeact.errors import ConflictError, NotFoundError
 from codeact.server.nouns import Chat, Deed, Run, SavedSession, Share, Told
@@ -21,6 +22,17 @@ T = TypeVar("T")
 WORDS: Final = 16  # of a search; what follows them is not looked for
 _BARE_RUN: Final = RUN.replace("trajectory", "NULL")
 _AWAKE: Final = "holds.clock = {clock} AND holds.ends > {now}"
+
+
+@asynccontextmanager
+async def store_in(database: Database) -> AsyncGenerator[SqlStore]:
+    """The store in a database, which is open for the block. Raises `StoreError` where it cannot be used."""
+    try:
+        await database.open()
+        yield SqlStore(database)
+    finally:
+        with CancelScope(shield=True):
+            await database.close()
 
 
 class SqlStore:

@@ -15,7 +15,7 @@ from anyio import CancelScope, CapacityLimiter, Lock, to_thread
 
 from codeact.errors import UsageError
 from codeact.server.store.schema import bring_up
-from codeact.server.store.sql import SqlStore
+from codeact.server.store.sql import SqlStore, store_in
 from codeact.server.store.sqlite_file import MEMORY, Job, SqliteFile
 from codeact.server.store.work import T, Work
 
@@ -34,13 +34,8 @@ async def open_sqlite(address: str, *, patience: float = 5.0) -> AsyncGenerator[
     path = address.partition(":")[2]
     if not path or path.startswith("//"):
         raise UsageError(f"{address!r} names no file; it should look like sqlite:PATH")
-    database = _Sqlite(path, patience)
-    try:
-        await database.open()
-        yield SqlStore(database)
-    finally:
-        with CancelScope(shield=True):
-            await database.close()
+    async with store_in(_Sqlite(path, patience)) as store:
+        yield store
 
 
 class _Sqlite:

@@ -30,6 +30,12 @@ Work = Callable[[], Steps[T]]  # makes it anew for each try
 
 
 class Database(Protocol):
+    async def open(self) -> None:
+        """Bring the schema up. Raises `StoreError`; `close` is called all the same."""
+        ...
+
+    async def close(self) -> None: ...
+
     async def read(self, work: Work[T]) -> T:
         """Raises `StoreError`, and what the work itself raises."""
         ...
