@@ -19,6 +19,7 @@ from codeact.sandbox import load_state, save_state
 from codeact.sandbox.base import FileInfo, Session
 from codeact.server.nouns import SavedSession
 from codeact.server.settings import Quotas
+from codeact.server.workspace import is_ours
 
 _LATEST = 2.0**33  # seconds since 1970; a box may claim any, and none at all
 _MOST_LISTED = 10_000  # files; also hidden ones, as all else that bounds a listing
@@ -26,7 +27,6 @@ _LONGEST_LIST = 2_000_000  # characters of all paths
 _DEEPEST = 100  # folders inside each other
 _MOST_NAMED = 200  # of what could not be saved
 _NAME, _REASON = 300, 1000  # characters
-_OURS = ".codeact/"  # of the workspace: what the sandbox puts there for its own use
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class _Archive:
         with tarfile.open(fileobj=self.buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
             files = await session.files(hidden=True)
             for file in sorted(files, key=lambda file: (_is_hidden(file), file.size)):
-                if not file.path.startswith(_OURS):
+                if not is_ours(file):
                     await self._add(tar, session, file)
         if _is_cut(files):
             self.skipped["further files"] = (

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from codeact.errors import NotFoundError, TransferError
 from codeact.sandbox.base import FileInfo, Session
 
-_OURS = ".codeact/"
+_OURS = ".codeact/"  # what the sandbox puts there
 _PATIENCE = 10.0  # seconds; the code of an agent may have replaced what removes a file
 
 
+def is_ours(file: FileInfo) -> bool:
+    return file.path.startswith(_OURS)
+
+
 async def files_of(session: Session) -> Sequence[FileInfo]:
-    return [file for file in await session.files() if not file.path.startswith(_OURS)]
+    return [file for file in await session.files() if not is_ours(file)]
 
 
 async def remove_from(session: Session, path: str) -> None:
