@@ -22,6 +22,7 @@ math 45
 programming 40
 tables 60
 household 20
+errands 121
 TASKS
 
 # 2. Select by the default filters, and export.
@@ -41,7 +42,7 @@ for profile in fixed paper; do
   codeact bench m3tooleval --profile "$profile" --tasks "$BENCH" --actions code --temperature 0 --no-report \
     "${models[@]}" --out "$OUT/bench"
 done
-for env in search math programming tables household; do
+for env in search math programming tables household errands; do
   codeact bench "$env" --option seed=900 --tasks "$HELD_OUT" --actions code --temperature 0 --no-report \
     "${models[@]}" --out "$OUT/bench"
 done

@@ -91,6 +91,11 @@ def reads_environment(node: ast.AST) -> bool:
 
 
 def test_no_print_outside_the_command_line() -> None:
-    """Ruff's T201 holds this too; here it is for what runs in the box, which owns no terminal."""
-    printers = [path for path in MODULES if "\n    print(" in path.read_text() and "cli" not in path.parts]
-    assert printers == []
+    """Ruff's T201 holds this too. In the box two modules print, for the session: its shell and its magics."""
+    library = [path for path in MODULES if "cli" not in path.parts]
+    printers = {path.name for path in library if any(map(prints, ast.walk(ast.parse(path.read_text()))))}
+    assert printers == {"shell.py", "magics.py"}
+
+
+def prints(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"

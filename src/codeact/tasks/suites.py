@@ -27,6 +27,7 @@ _BUILT_IN = {
     "programming": "codeact.tasks.programming.suite:SUITE",
     "tables": "codeact.tasks.tables.suite:SUITE",
     "household": "codeact.tasks.household.suite:SUITE",
+    "errands": "codeact.tasks.errands.suite:SUITE",
 }
 
 

@@ -54,16 +54,3 @@ def draft(
         open=lambda more: workbench(lambda actions: [*tools(), *more]),
         judge=Expected(value, tolerance),
     )
-
-
-def word(rng: random.Random, length: int = 6) -> str:
-    """A name that nobody has heard: consonants and vowels in turn."""
-    return "".join(rng.choice("bcdfgklmnprstvz" if place % 2 == 0 else "aeiou") for place in range(length)).capitalize()
-
-
-def words(rng: random.Random, count: int, length: int = 6) -> list[str]:
-    """Different ones."""
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[word(rng, length)] = None
-    return list(found)

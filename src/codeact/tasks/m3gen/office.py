@@ -11,7 +11,8 @@ from typing import TypedDict
 
 from codeact.tasks.answers import CENTS, Expected, reached
 from codeact.tasks.base import Environment
-from codeact.tasks.m3gen.dial import Dial, Draft, draft, words
+from codeact.tasks.m3gen.dial import Dial, Draft, draft
+from codeact.tasks.naming import words
 from codeact.tools import ToolSource
 
 # --- calendar and mail ----------------------------------------------------------------------------

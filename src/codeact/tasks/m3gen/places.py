@@ -6,8 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from codeact.tasks.m3gen.dial import Dial, Draft, draft, words
+from codeact.tasks.m3gen.dial import Dial, Draft, draft
 from codeact.tasks.m3tooleval.travel import Flight
+from codeact.tasks.naming import words
 from codeact.tools import ToolSource
 
 

@@ -6,10 +6,11 @@ import random
 from dataclasses import dataclass
 
 from codeact.tasks.answers import CENTS
-from codeact.tasks.m3gen.dial import Dial, Draft, draft, words
+from codeact.tasks.m3gen.dial import Dial, Draft, draft
 from codeact.tasks.m3tooleval import dna
 from codeact.tasks.m3tooleval.decoder import caesar_decode, convert_hex_to_ascii, reverse_string
 from codeact.tasks.m3tooleval.trade import calculator
+from codeact.tasks.naming import words
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 DEAR = 500  # credits

@@ -1,0 +1,73 @@
+"""The suite: as many errands as are wanted, from a seed, kind after kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import cast
+
+from codeact.errors import UsageError
+from codeact.tasks.base import Profile, Rules, Suite, Task
+from codeact.tasks.errands import catalogue, listings, pipes, sending
+from codeact.tasks.errands.errand import Generate
+from codeact.tasks.oracle import Cells
+
+KINDS: Mapping[str, Generate] = {
+    "chain": pipes.chain,
+    "lookup": catalogue.lookup,
+    "each": pipes.each,
+    "parcels": sending.parcels,
+    "hunt": catalogue.hunt,
+    "theatre": listings.theatre,
+    "until": pipes.until,
+    "kitchen": sending.kitchen,
+    "tally": catalogue.tally,
+    "trains": listings.trains,
+    "stations": listings.stations,
+}
+BARE = (
+    "Use the functions. Answer with the value alone.",
+    "The final answer is the value itself, without any words around it.",
+    "Work with the functions that are given; the answer is one exact value.",
+    "Find it with the tools, step by step. Give nothing but the value.",
+)
+RULES = Rules(turns=12, attempts=2)
+
+
+def tasks(*, seed: int = 0, count: int = 44, kinds: str | Sequence[str] = tuple(KINDS)) -> Sequence[Task]:
+    """`count` errands, whose kinds take turns.
+
+    Raises:
+        UsageError: no such kind, or a count below 1.
+    """
+    names = [kinds] if isinstance(kinds, str) else list(kinds)
+    if unknown := [name for name in names if name not in KINDS]:
+        raise UsageError(f"errands has no kind {unknown[0]!r}; there are: {', '.join(KINDS)}")
+    if not isinstance(cast("object", count), int) or count < 1 or not names:
+        raise UsageError(f"errands needs a count of 1 or more and a kind, not count={count!r}, kinds={kinds!r}")
+    return tuple(_task(names[number % len(names)], seed, number) for number in range(count))
+
+
+def _task(kind: str, seed: int, number: int) -> Task:
+    id = f"{kind}/{seed}.{number}"
+    rng = Random(id)  # noqa: S311 -- not for secrets; a text seeds the same everywhere
+    made = KINDS[kind](rng)
+    return Task(
+        id=id,
+        domain=kind,
+        prompt=f"{made.prompt} {rng.choice(BARE)}",
+        open=made.open,
+        judge=made.judge,
+        oracles={"code": Cells(made.cells)},
+        rules=RULES,
+        labels={"source": "codeact/errands", "licence": "own"},
+    )
+
+
+SUITE = Suite(
+    name="errands",
+    summary="small jobs by functions that nobody has seen before: chains, records, catalogues",
+    readme=Path(__file__).with_name("README.md"),
+    profiles=(Profile(name="generated", summary="from a seed", tasks=tasks),),
+)
