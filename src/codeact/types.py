@@ -86,6 +86,14 @@ class Usage:
             cost=sum(costs) if costs else None,
         )
 
+    def __sub__(self, earlier: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens - earlier.input_tokens,
+            cached_tokens=self.cached_tokens - earlier.cached_tokens,
+            output_tokens=self.output_tokens - earlier.output_tokens,
+            cost=None if self.cost is None else self.cost - (earlier.cost or 0.0),
+        )
+
     @property
     def tokens(self) -> int:
         return self.input_tokens + self.output_tokens

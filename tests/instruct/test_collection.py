@@ -189,7 +189,9 @@ async def test_a_repair_whose_machinery_fails_is_left_to_the_end(tmp_path: Path,
     assert player.seeds == [0, 0, 0, 1000, 1000]
     failures += [ConnectionLostError("gone")] * 9
     done = await collect(job(safe_task([])), tmp_path / "s.jsonl", player, repair=1, sandbox=bare_sandbox)
+    assert done.episodes.progress.usage.output_tokens > 0
     [broken] = read_results(repairs_of(tmp_path / "s.jsonl")).broken
+    assert broken.lost.tries == 3  # beside the open episode, and twice at the end
     assert broken.error == "ConnectionLostError: gone"
     assert len(read_results(tmp_path / "s.jsonl").judged) == 1
 

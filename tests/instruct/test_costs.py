@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from codeact.instruct.costs import Cost, costs_of, worth_keeping
-from codeact.rollouts import Key, Results, Rollout
+from codeact.rollouts import Key, Loss, Results, Rollout
 from codeact.tasks import Verdict
 from codeact.types import (
     CodeAction,
@@ -107,6 +108,16 @@ def test_repairs_beside_whole_new_episodes_of_the_same_tasks() -> None:
         seconds=4.0,
         cost=0.4,
     )
+
+
+def test_tries_that_broke_are_no_episodes_and_are_paid_for() -> None:
+    used = Usage(input_tokens=5, output_tokens=7, cost=0.5)
+    base = replace(episode("a", 0, correct=True, tokens=10, seconds=1), lost=Loss(tries=1, usage=used, seconds=2.0))
+    broken = Rollout(key=Key("b", "code", 0), status="broken", labels={}, lost=Loss(tries=2, usage=used, seconds=3.0))
+    found = costs_of(results([base]), results([broken]))
+    assert found.lost is not None
+    assert (found.lost.episodes, found.lost.tokens, found.lost.seconds, found.lost.cost) == (0, 24, 5, 1)
+    assert (found.all.episodes, found.all.output_tokens, found.all.seconds) == (1, 24, 6)
 
 
 def test_what_is_worth_keeping() -> None:

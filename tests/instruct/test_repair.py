@@ -13,7 +13,7 @@ from codeact.agent import Agent
 from codeact.errors import UsageError
 from codeact.instruct.collection import collect, repairs_of
 from codeact.instruct.repair import Repair, points_of
-from codeact.rollouts import Job, Key, Rollout, read_results
+from codeact.rollouts import Bill, Job, Key, Rollout, read_results
 from codeact.rollouts.pool import play_here
 from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import Environment, Task
@@ -162,7 +162,8 @@ async def test_the_rules_hold_for_the_whole_of_a_repaired_episode(tmp_path: Path
 
 
 async def test_where_a_failed_run_is_taken_up(bare_sandbox: LocalSandbox) -> None:
-    rollout = await play_here(Key("safe", "code", 0), safe_task([]), model=Player(forgetful), sandbox=bare_sandbox)
+    key, player = Key("safe", "code", 0), Player(forgetful)
+    rollout = await play_here(key, safe_task([]), Bill(), model=player, sandbox=bare_sandbox)
     run = whole(rollout)
     assert points_of(run) == [2]
     assert points_of(replace(run, steps=run.steps[:1])) == []

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from codeact.models.scripted import ScriptedModel
 from codeact.rollouts import Job, Key, Progress, Spending, oracle, read_results, run_job, wilson
 from codeact.tasks import Expected, Task, suite, workbench
 from codeact.trajectory import load_trajectories
-from codeact.types import ToolSpec
+from codeact.types import Completion, Message, ToolSpec, Usage
 
 pytestmark = pytest.mark.anyio
 
@@ -198,6 +199,36 @@ async def test_broken_machinery_is_tried_again_and_never_scored(tmp_path: Path) 
     finished = await run_job(job(), path, Players())  # another time
     assert (finished.progress.broken, finished.progress.successes) == (0, 3)
     assert read_results(path).broken == []
+
+
+class Dying(ScriptedModel):
+    """Says one thing; then its endpoint is gone."""
+
+    async def complete(self, messages: Sequence[Message], **options: Any) -> Completion:
+        if any(message.role == "assistant" for message in messages):
+            raise ConnectionLostError("gone")
+        return await super().complete(messages, **options)
+
+
+async def test_what_broken_tries_have_used_is_counted_by_budget_file_and_next_run(tmp_path: Path) -> None:
+    path, deaths = tmp_path / "r.jsonl", 0
+
+    def dying(task: Task, space: ActionSpace, tools: Sequence[ToolSpec]) -> Model:
+        return Dying(['{"tool": "none", "args": []}']) if deaths else Players()(task, space, tools)
+
+    deaths = 1
+    finished = await run_job(job(3), path, dying, spending=Spending(tokens=1))
+    assert finished.stopped is not None  # after an episode that gave nothing
+    assert finished.progress.broken == 1
+    lost = read_results(path).lost
+    assert (lost.tries, lost.usage, lost.seconds > 0) == (2, finished.progress.usage, True)
+    assert lost.usage.output_tokens > 0
+    deaths = 0
+    finished = await run_job(job(3), path, dying)
+    results = read_results(path)
+    assert (results.broken, len(results.judged), results.lost) == ([], 3, lost)
+    assert finished.progress.usage == sum((rollout.spent for rollout in results.judged), Usage())
+    assert b'"lost"' not in path.read_bytes().splitlines()[-1]  # said where there is some
 
 
 async def test_it_ends_when_nothing_would_work(tmp_path: Path) -> None:

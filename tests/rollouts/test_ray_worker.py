@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import pytest
 
 from codeact.errors import AuthenticationError, MissingExtraError, RateLimitError, SetupError, UsageError
-from codeact.rollouts import Key, Rollout, TaskSource
+from codeact.rollouts import Key, Loss, Rollout, TaskSource
 from codeact.rollouts.ray_worker import EpisodeWorker, Failure, Recipe
 from codeact.trajectory.encoding import from_line
+from codeact.types import Usage
 
 QUICK = {"preload": (), "checkpoints": "none"}
 SOURCE = TaskSource(suite="m3gen", options={"calls": 1, "count": 8})
@@ -37,10 +38,10 @@ def test_it_plays_by_names_and_gives_back_a_line() -> None:
     task = SOURCE.tasks()[0].id
     with worker() as player:
         for actions, turns in (("code", 1), ("json", 2)):
-            line = player.play(task, actions, 7)
+            line = player.play(task, actions, 7, Loss(tries=1, seconds=2.0))
             assert isinstance(line, bytes)
             rollout = Rollout.from_record(from_line(line))
-            assert rollout.key == Key(task, actions, 7)
+            assert (rollout.key, rollout.lost) == (Key(task, actions, 7), Loss(tries=1, seconds=2.0))
             assert rollout.verdict is not None
             assert rollout.verdict.correct
             assert rollout.labels["domain"] == "decoder"
@@ -58,7 +59,7 @@ def test_it_plays_by_names_and_gives_back_a_line() -> None:
 )
 def test_what_is_wrong_comes_back_as_what_it_is(options: dict[str, object], kind: type[Exception], said: str) -> None:
     with worker(**options) as player:
-        failure = player.play(SOURCE.tasks()[0].id, "json", 0)
+        failure = player.play(SOURCE.tasks()[0].id, "json", 0, Loss())
         assert isinstance(failure, Failure)
         with pytest.raises(kind, match=said):
             raise failure.error()
@@ -66,6 +67,7 @@ def test_what_is_wrong_comes_back_as_what_it_is(options: dict[str, object], kind
 
 def test_a_failure_keeps_its_branch_of_the_tree() -> None:
     """Who has to act depends on it: a wrong key ends a job, a rate limit is tried again."""
-    assert isinstance(Failure.of(AuthenticationError("no")).error(), AuthenticationError)
-    assert Failure.of(RateLimitError("slow")) == Failure("ModelError", "slow")
-    assert "codeact[local]" in Failure.of(MissingExtraError("local", "x")).words
+    used = Usage(output_tokens=3)
+    assert isinstance(Failure.of(AuthenticationError("no"), used).error(), AuthenticationError)
+    assert Failure.of(RateLimitError("slow"), used) == Failure("ModelError", "slow", used)
+    assert "codeact[local]" in Failure.of(MissingExtraError("local", "x"), used).words

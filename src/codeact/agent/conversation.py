@@ -28,7 +28,7 @@ from codeact.models.base import Model
 from codeact.sandbox.asking import Ask
 from codeact.sandbox.base import Checkpoint, Session
 from codeact.trajectory.history import messages_of
-from codeact.types import JSON, CodeAction, ExecResult, Message, Outcome, Step, Text, ToolBox, Trajectory
+from codeact.types import JSON, CodeAction, ExecResult, Message, Outcome, Step, Text, ToolBox, Trajectory, Usage
 
 PREPARATION = 60.0  # seconds that preparing a session may take
 MAX_TASK = 100_000  # characters of one message; longer material belongs into a file, where code can read it in parts
@@ -84,6 +84,7 @@ class Conversation:
     prepared: str = ""  # what ran in the session before anything was said
     marked: bool = True  # whether `undo` is wanted: a checkpoint before each message
     notice: str = ""  # for the model, with the next message: what became of its variables meanwhile, say
+    usage: Usage = field(default_factory=Usage)  # of all its runs, those that failed too; steps taken up are another's
 
     @property
     def session(self) -> Session:
@@ -195,7 +196,7 @@ class Conversation:
         return result
 
     async def _carry_on(self, run: Run, trajectory: Trajectory, record: Record | None) -> RunResult:
-        outcome = Outcome(status="cancelled", message="cancelled by the user")
+        outcome, taken_up = Outcome(status="cancelled", message="cancelled by the user"), run.meter.usage
         try:
             with self.setup.relay.through(run.hands):
                 outcome = await run.until_answer()
@@ -204,6 +205,7 @@ class Conversation:
             raise
         finally:
             outcome = replace(outcome, usage=run.meter.usage, duration=run.meter.elapsed)
+            self.usage += run.meter.usage - taken_up
             self.parent = trajectory.id
             try:
                 if record is not None:

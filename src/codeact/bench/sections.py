@@ -10,7 +10,7 @@ from typing import Any
 
 from codeact.bench.taxonomy import Failure, episode_failure, step_failures
 from codeact.errors import UsageError
-from codeact.rollouts import Key, Results, Rollout
+from codeact.rollouts import Key, Loss, Results, Rollout
 from codeact.rollouts.job import SCHEMA
 from codeact.types import JSON, Outcome, Usage
 
@@ -51,6 +51,7 @@ class Entrant:
     seeds: Sequence[int]
     episodes: Mapping[Key, Measured]  # the judged ones
     broken: Mapping[Key, str]  # the machinery's error
+    lost: Loss = field(default_factory=Loss)  # by tries that broke; in no other number
 
     @property
     def planned(self) -> int:
@@ -130,6 +131,7 @@ def _entrant(model: str, files: Sequence[Results]) -> Entrant:
         seeds=first["seeds"],
         episodes={rollout.key: measured(rollout) for file in files for rollout in file.judged},
         broken={rollout.key: rollout.error for file in files for rollout in file.broken},
+        lost=sum((file.lost for file in files), Loss()),
     )
 
 

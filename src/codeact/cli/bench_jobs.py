@@ -22,7 +22,7 @@ from codeact.cli.interrupts import interruptible
 from codeact.cli.pulling import ensure_weights
 from codeact.errors import CodeActError, ModelError, SetupError
 from codeact.models.store import Store, default_root
-from codeact.rollouts import Finished, Progress, Results, Spending, read_results
+from codeact.rollouts import Finished, Loss, Progress, Results, Spending, read_results
 from codeact.rollouts.pool import Report
 from codeact.sandbox import sandbox
 from codeact.sandbox.base import Sandbox
@@ -131,11 +131,16 @@ class RunningJobs:
         """How many episodes have no result, and where the others are."""
         total = sum(len(planned.job) for planned in self.jobs)
         judged, broken = sum(len(found.judged) for found in results), sum(len(found.broken) for found in results)
+        lost = sum((found.lost for found in results), Loss())
         folder = describe.relative(self.jobs[0].path.parent)
         why = f"stopped: {self.stopped}; " if self.stopped else ""
         failed = f", {broken} of the others broken by the machinery" if broken else ""
         rest = "; the same command goes on" if judged < total else ""
         self.notices.print(Text(harmless(f"{why}{judged:,} of {total:,} episodes are in {folder}{failed}{rest}")))
+        if lost.tries:
+            cost = f", ${lost.usage.cost:.2f}" if lost.usage.cost else ""
+            took = f"{lost.usage.tokens:,} tokens and {describe.seconds(lost.seconds)}{cost}"
+            self.notices.print(Text(f"tries that broke: {lost.tries:,}, which took {took} besides"))
         for found in results:
             if found.broken:
                 self.notices.print(Text(f"broken: {found.broken[0].key}: {harmless(found.broken[0].error)}"))

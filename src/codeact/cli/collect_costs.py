@@ -32,7 +32,7 @@ def print_costs(costs: Sequence[Costs], *, json: bool) -> None:
 def as_json(found: Costs) -> dict[str, object]:
     """Amounts in all, and for each episode, success and kept trajectory."""
     names = {"env": found.env, "profile": found.profile, "model": found.model}
-    parts = {"episodes": found.episodes, "repairs": found.repairs, "all": found.all}
+    parts = {"episodes": found.episodes, "repairs": found.repairs, "lost": found.lost, "all": found.all}
     compared = found.comparison
     return {
         **names,
@@ -68,6 +68,9 @@ def _parts(found: Costs) -> Iterator[tuple[str, Cost]]:
     yield "episodes", found.episodes
     if found.repairs is not None:
         yield "repairs", found.repairs
+    if found.lost is not None:
+        yield "broken tries", found.lost
+    if found.repairs is not None or found.lost is not None:
         yield "all", found.all
 
 

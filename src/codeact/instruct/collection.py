@@ -8,7 +8,7 @@ killed at any point loses no more than what was going on; what then lacks its re
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from codeact.errors import ModelError, SandboxError, UsageError
 from codeact.instruct.again import Bookmarks, Live
 from codeact.instruct.repair import Repair, repairable
 from codeact.models.base import Model
-from codeact.rollouts import Finished, Job, Key, Progress, Rollout, Spending, run_job
+from codeact.rollouts import Bill, Finished, Job, Key, Progress, Rollout, Spending, run_job
 from codeact.rollouts.episode import Driver, open_episode
-from codeact.rollouts.pool import Report, judged_rollout, run_episodes
+from codeact.rollouts.pool import Report, broken_rollout, judged_rollout, run_episodes
 from codeact.rollouts.results import ResultsWriter, begun
 from codeact.sandbox.base import Sandbox
 from codeact.sandbox.local import LocalSandbox
@@ -161,13 +161,14 @@ class _Collection:
         self.progress.usage = progress.usage
         return Collected(episodes=episodes, later=later)
 
-    async def _play(self, key: Key, task: Task) -> Rollout:
+    async def _play(self, key: Key, task: Task, bill: Bill) -> Rollout:
         """An episode, kept at once, and its repair while its session is still there."""
         bookmarks = list[Bookmarks]()
         driver = _bookmarking(self.model, bookmarks)
         async with open_episode(task, driver, actions=key.actions, sandbox=self.place, seed=key.seed) as opened:
             bookmarks[0].session = opened.conversation.setup.session
-            rollout = judged_rollout(key, task, await opened.play())
+            with bill.of(opened.conversation):
+                rollout = judged_rollout(key, task, await opened.play(), bill.lost)
             self.kept.add(rollout)
             if repairable(rollout):
                 await self._repair_now(rollout, task, Live(opened=opened, marks=bookmarks[0].marks))
@@ -175,13 +176,16 @@ class _Collection:
 
     async def _repair_now(self, rollout: Rollout, task: Task, live: Live) -> None:
         """What the machinery spoils is left to the end: the episode is kept, and nothing of it is played again."""
-        with suppress(ModelError, SandboxError):
-            repaired = await self.repair.of(rollout, task, live)
-            self.repairs.add(repaired)
-            self.progress.usage += repaired.spent
+        bill = Bill(lost=self.repairs.lost(rollout.key))
+        try:
+            self.repairs.add(await self.repair.of(rollout, task, live, bill))
+        except (ModelError, SandboxError) as error:
+            self.repairs.add(broken_rollout(rollout.key, task, error, bill.broken()))
+        finally:
+            self.progress.usage += bill.usage
 
-    async def _repair_later(self, key: Key, task: Task) -> Rollout:
-        return await self.repair.of(self.kept.done[key], task)
+    async def _repair_later(self, key: Key, task: Task, bill: Bill) -> Rollout:
+        return await self.repair.of(self.kept.done[key], task, bill=bill)
 
 
 def unrepaired(job: Job, episodes: Mapping[Key, Rollout], repairs: Mapping[Key, Rollout]) -> Iterator[tuple[Key, Task]]:

@@ -5,12 +5,13 @@ and what a repair costs beside sampling whole new episodes of the same tasks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from statistics import fmean
 
 from codeact.instruct import filters
 from codeact.instruct.candidate import About, of_trajectory
-from codeact.rollouts import Key, Results, Rollout
+from codeact.rollouts import Key, Loss, Results, Rollout
+from codeact.types import Usage
 
 Keep = Callable[[Rollout], bool]
 _AMOUNTS = ("input_tokens", "cached_tokens", "output_tokens", "seconds", "cost")
@@ -103,17 +104,18 @@ class Costs:
     model: str
     episodes: Cost
     repairs: Cost | None = None  # of the repairs alone; None where nothing was to be repaired
+    lost: Cost | None = None  # by tries of either whose machinery broke: no episodes, but paid for
     states: Mapping[str, int] | None = None  # how many of these were forked, replayed, …
     comparison: Comparison | None = None
 
     @property
     def all(self) -> Cost:
-        return self.episodes + (self.repairs or Cost())
+        return self.episodes + (self.repairs or Cost()) + (self.lost or Cost())
 
 
 def costs_of(episodes: Results, repairs: Results | None = None, keep: Keep = worth_keeping) -> Costs:
     """The costs of a results file and of that of its repairs."""
-    job = episodes.job
+    job, lost = episodes.job, episodes.lost + (repairs.lost if repairs else Loss())
     repaired = [rollout for rollout in (repairs.judged if repairs else ()) if rollout.repair is not None]
     states = [str(rollout.repair["state"]) for rollout in repaired if rollout.repair is not None]
     return Costs(
@@ -122,6 +124,7 @@ def costs_of(episodes: Results, repairs: Results | None = None, keep: Keep = wor
         model=str(job["model"]),
         episodes=cost_of(episodes.judged, keep),
         repairs=cost_of(repaired, keep) if repaired else None,
+        lost=_amounts(lost.usage, lost.seconds) if lost.tries else None,
         states={state: states.count(state) for state in dict.fromkeys(states)} or None,
         comparison=_compared(episodes, repaired, keep),
     )
@@ -149,15 +152,16 @@ def _mean(costs: Sequence[Cost]) -> Cost:
 
 
 def _cost(rollout: Rollout, keep: Keep) -> Cost:
-    used = rollout.spent
+    amounts = _amounts(rollout.spent, _seconds(rollout))
+    return replace(amounts, episodes=1, successes=rollout.correct, kept=keep(rollout))
+
+
+def _amounts(used: Usage, seconds: float) -> Cost:
     return Cost(
-        episodes=1,
-        successes=rollout.correct,
-        kept=keep(rollout),
         input_tokens=used.input_tokens,
         cached_tokens=used.cached_tokens,
         output_tokens=used.output_tokens,
-        seconds=_seconds(rollout),
+        seconds=seconds,
         cost=used.cost,
     )
 

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass, field, replace
 from codeact.errors import SandboxError, UsageError
 from codeact.instruct.again import Live, NotRepeatedError, replayed
 from codeact.models.base import Model
-from codeact.rollouts import Rollout
+from codeact.rollouts import Bill, Rollout
 from codeact.rollouts.episode import Driver, Episode, OpenEpisode
 from codeact.rollouts.pool import labels_of
 from codeact.sandbox.base import Sandbox
 from codeact.tasks import Task
-from codeact.types import JSON, Trajectory, Usage
+from codeact.types import JSON, Trajectory
 
 _SEEDS = 1000  # between the seeds of an episode's tries: each draws otherwise, and a resumed one as before
 
@@ -49,18 +49,19 @@ class Repair:
     model: Model | Driver
     sandbox: str | Sandbox = "local"
 
-    async def of(self, failed: Rollout, task: Task, live: Live | None = None) -> Rollout:
+    async def of(self, failed: Rollout, task: Task, live: Live | None = None, bill: Bill | None = None) -> Rollout:
         """The first try that succeeds, else the last one; the failed episode again where none could be made.
 
         Its trajectory is whole. Its label `repaired` names the one whose first `step` steps it shares, and how it came
-        to their `state`. Without `live` the first steps are replayed.
+        to their `state`. Without `live` the first steps are replayed. What the tries use is put on the `bill`.
 
         Raises:
             ModelError, SandboxError: the machinery failed, which says nothing of the model.
         """
         if failed.trajectory is None or not (points := points_of(failed.trajectory)):
             raise ValueError(f"{failed.key} is nothing to repair")
-        tries = _Tries(repair=self, failed=failed, whole=failed.trajectory, task=task, live=live)
+        bill, whole = bill or Bill(), failed.trajectory
+        tries = _Tries(repair=self, failed=failed, whole=whole, task=task, live=live, bill=bill)
         while points and tries.made < self.tries:
             step = points[tries.made % len(points)]
             try:
@@ -81,12 +82,12 @@ class _Tries:
     whole: Trajectory
     task: Task
     live: Live | None
+    bill: Bill
     made: int = 0
     step: int = 0  # that the last try went on after
     state: str = "none"  # how it came there: "forked", "replayed"
     why: str = ""  # there was no way to a moment
     last: Episode | None = None
-    usage: Usage = field(default_factory=Usage)
     started: float = field(default_factory=time.monotonic)
 
     async def one(self, step: int) -> bool:
@@ -95,8 +96,8 @@ class _Tries:
         async with AsyncExitStack() as stack:
             opened, state = await self._taken_up(stack, cut)
             self.made += 1
-            result = await opened.conversation.resume(cut)
-            self.usage = sum((later.completion.usage for later in result.trajectory.steps[step:]), self.usage)
+            with self.bill.of(opened.conversation):
+                result = await opened.conversation.resume(cut)
             self.last, self.step, self.state = await opened.judged(result), step, state
         return self.last.verdict.correct
 
@@ -118,11 +119,12 @@ class _Tries:
             "step": self.step,
             "tries": self.made,
             "state": self.state,
-            "spent": {**asdict(self.usage), "seconds": round(time.monotonic() - self.started, 3)},
+            "spent": {**asdict(self.bill.usage), "seconds": round(time.monotonic() - self.started, 3)},
         }
         if self.last is None:
             about["why"] = self.why
         labels: dict[str, JSON] = {**labels_of(self.task), "repaired": about}
+        repaired = replace(self.failed, labels=labels, lost=self.bill.lost)  # what was lost before is the episode's
         if self.last is None:
-            return replace(self.failed, labels=labels)
-        return replace(self.failed, labels=labels, verdict=self.last.verdict, trajectory=self.last.result.trajectory)
+            return repaired
+        return replace(repaired, verdict=self.last.verdict, trajectory=self.last.result.trajectory)

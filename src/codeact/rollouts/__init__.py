@@ -5,6 +5,7 @@ from __future__ import annotations
 from codeact.rollouts.episode import Episode, play_episode
 from codeact.rollouts.intervals import Interval, effective_size, share_interval, wilson
 from codeact.rollouts.job import EXPERT, EXPERTS, ORACLE, Job, Key
+from codeact.rollouts.loss import Bill, Loss
 from codeact.rollouts.oracles import OracleRow, oracle, oracle_rows, oracle_table
 from codeact.rollouts.players import open_player
 from codeact.rollouts.pool import Finished, Spending, run_job
@@ -16,11 +17,13 @@ __all__ = [
     "EXPERT",
     "EXPERTS",
     "ORACLE",
+    "Bill",
     "Episode",
     "Finished",
     "Interval",
     "Job",
     "Key",
+    "Loss",
     "OracleRow",
     "Progress",
     "Results",

@@ -16,8 +16,9 @@ import anyio
 
 from codeact.errors import AuthenticationError, CodeActError, ContextLengthError, ModelError, SandboxError, UsageError
 from codeact.models.base import Model
-from codeact.rollouts.episode import Driver, Episode, play_episode
+from codeact.rollouts.episode import Driver, Episode, open_episode
 from codeact.rollouts.job import Job, Key
+from codeact.rollouts.loss import Bill, Loss
 from codeact.rollouts.progress import Progress
 from codeact.rollouts.results import ResultsWriter, Rollout, begun
 from codeact.sandbox.base import Sandbox
@@ -28,8 +29,9 @@ from codeact.types import JSON
 _TRIES = 2  # of an episode whose machinery fails
 _IN_A_ROW = 5  # broken episodes after which nothing will work
 Report = Callable[[Progress], None]
-Play = Callable[[Key, Task], Awaitable[Rollout]]
-"""Plays an episode, or raises what is wrong with the machinery: `ModelError` or `SandboxError`."""
+Play = Callable[[Key, Task, Bill], Awaitable[Rollout]]
+"""Plays an episode, or raises what is wrong with the machinery: `ModelError` or `SandboxError`. Either way the bill is
+told what it has used."""
 
 
 def labels_of(task: Task) -> dict[str, JSON]:
@@ -37,20 +39,33 @@ def labels_of(task: Task) -> dict[str, JSON]:
     return {"domain": task.domain, **task.labels}
 
 
-async def play_here(key: Key, task: Task, *, model: Model | Driver, sandbox: str | Sandbox) -> Rollout:
+async def play_here(key: Key, task: Task, bill: Bill, *, model: Model | Driver, sandbox: str | Sandbox) -> Rollout:
     """An episode in this process.
 
     Raises:
         ModelError, SandboxError: the machinery failed, which says nothing of the model.
     """
-    episode = await play_episode(task, model, actions=key.actions, sandbox=sandbox, seed=key.seed)
-    return judged_rollout(key, task, episode)
+    async with open_episode(task, model, actions=key.actions, sandbox=sandbox, seed=key.seed) as opened:
+        with bill.of(opened.conversation):
+            return judged_rollout(key, task, await opened.play(), bill.lost)
 
 
-def judged_rollout(key: Key, task: Task, episode: Episode) -> Rollout:
+def judged_rollout(key: Key, task: Task, episode: Episode, lost: Loss) -> Rollout:
     """An episode as it is kept."""
-    trajectory = episode.result.trajectory
-    return Rollout(key=key, status="judged", labels=labels_of(task), verdict=episode.verdict, trajectory=trajectory)
+    return Rollout(
+        key=key,
+        status="judged",
+        labels=labels_of(task),
+        verdict=episode.verdict,
+        trajectory=episode.result.trajectory,
+        lost=lost,
+    )
+
+
+def broken_rollout(key: Key, task: Task, failure: CodeActError, lost: Loss) -> Rollout:
+    """What is kept where there is no episode."""
+    words = f"{type(failure).__name__}: {failure}"
+    return Rollout(key=key, status="broken", labels=labels_of(task), error=words, lost=lost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,19 +223,18 @@ class _Run:
             raise error
 
     async def _played(self, key: Key, task: Task) -> tuple[Rollout, CodeActError | None]:
-        failure: CodeActError | None = None
-        for _ in range(_TRIES):
+        """The episode, or that it is broken, and by what if that may be so of all others."""
+        earlier = lost = self.writer.lost(key)
+        while True:
+            bill = Bill(lost=lost)
             try:
-                return await self.play(key, task), None
-            except AuthenticationError:
-                raise
-            except ContextLengthError as error:  # not even the task fits: that says nothing of the tasks after it
-                return _broken(key, task, error), None
+                return await self.play(key, task, bill), None
             except (ModelError, SandboxError) as error:
-                failure = error
-        return _broken(key, task, failure), failure
-
-
-def _broken(key: Key, task: Task, failure: CodeActError | None) -> Rollout:
-    words = f"{type(failure).__name__}: {failure}"
-    return Rollout(key=key, status="broken", labels=labels_of(task), error=words)
+                self.progress.usage += bill.usage
+                lost = bill.broken()
+                if isinstance(error, AuthenticationError):
+                    raise
+                if isinstance(error, ContextLengthError):  # not even the task fits: nothing is said of those after it
+                    return broken_rollout(key, task, error, lost), None
+                if lost.tries - earlier.tries == _TRIES:
+                    return broken_rollout(key, task, error, lost), error

@@ -18,6 +18,7 @@ from ray.exceptions import RayActorError, RayError
 
 from codeact.errors import SandboxError, SetupError
 from codeact.rollouts.job import Job, Key
+from codeact.rollouts.loss import Bill
 from codeact.rollouts.pool import Finished, Report, Spending, run_episodes
 from codeact.rollouts.ray_worker import EpisodeWorker, Failure, Recipe
 from codeact.rollouts.results import Rollout, begun
@@ -106,11 +107,12 @@ class _Workers:
         self._idle: list[Any] = []
         self._all: list[Any] = []
 
-    async def play(self, key: Key, task: Task) -> Rollout:
-        """An episode, by whichever worker is free. One that died does not come back."""
+    async def play(self, key: Key, task: Task, bill: Bill) -> Rollout:
+        """An episode, by whichever worker is free. One that died does not come back, and nobody knows what it used."""
         worker = self._idle.pop() if self._idle else self._new()
         try:
-            played = cast("bytes | Failure", await worker.play.remote(key.task, key.actions, key.seed))
+            asked = worker.play.remote(key.task, key.actions, key.seed, bill.lost)
+            played = cast("bytes | Failure", await asked)
         except RayActorError as error:
             self._all.remove(worker)
             raise SandboxError(
@@ -120,6 +122,7 @@ class _Workers:
             raise SandboxError(f"Ray could not play {key}: {_first(error)}") from error
         self._idle.append(worker)
         if isinstance(played, Failure):
+            bill.usage = played.usage
             raise played.error()
         return Rollout.from_record(from_line(played))
 

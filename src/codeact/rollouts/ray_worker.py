@@ -19,12 +19,14 @@ from codeact.errors import AuthenticationError, CodeActError, ModelError, Sandbo
 from codeact.models import Model
 from codeact.rollouts.episode import Driver
 from codeact.rollouts.job import Key
+from codeact.rollouts.loss import Bill, Loss
 from codeact.rollouts.players import open_player
 from codeact.rollouts.pool import play_here
 from codeact.rollouts.source import TaskSource
 from codeact.sandbox import sandbox
 from codeact.sandbox.base import Sandbox
 from codeact.tasks import Task
+from codeact.types import Usage
 
 # The first that fits is what a failure is called on its way back.
 FAMILIES = (AuthenticationError, ModelError, SandboxError, SetupError, UsageError, CodeActError)
@@ -48,9 +50,10 @@ class Failure:
     family: str
     words: str
 
+    usage: Usage  # by then
     @staticmethod
-    def of(error: CodeActError) -> Failure:
-        return Failure(next(family.__name__ for family in FAMILIES if family in type(error).__mro__), str(error))
+    def of(error: CodeActError, usage: Usage) -> Failure:
+        return Failure(next(family.__name__ for family in FAMILIES if family in type(error).__mro__), str(error), usage)
 
     def error(self) -> CodeActError:
         return next(family for family in FAMILIES if family.__name__ == self.family)(self.words)
@@ -69,16 +72,18 @@ class EpisodeWorker:
         self._model: Model | Driver | None = None
         self._sandbox: Sandbox | str = "local"
 
-    def play(self, task: str, actions: str, seed: int) -> bytes | Failure:
-        """The line of the episode, or what is wrong with the machinery."""
+    def play(self, task: str, actions: str, seed: int, lost: Loss) -> bytes | Failure:
+        """The line of the episode, or what is wrong with the machinery. `lost` is what is known of earlier tries."""
+        bill = Bill(lost=lost)
         try:
             portal, model = self._opened()
             if task not in self._tasks:
                 raise SetupError(f"a worker does not know the task {task!r}; install the same codeact on all machines")
-            played = partial(play_here, Key(task, actions, seed), self._tasks[task], model=model, sandbox=self._sandbox)
+            key = Key(task, actions, seed)
+            played = partial(play_here, key, self._tasks[task], bill, model=model, sandbox=self._sandbox)
             return portal.call(played).to_line()
         except CodeActError as error:
-            return Failure.of(error)
+            return Failure.of(error, bill.usage)
 
     def close(self) -> None:
         self._stack.close()

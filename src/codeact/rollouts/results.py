@@ -11,12 +11,13 @@ import fcntl
 import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from codeact.errors import SetupError, UsageError
 from codeact.rollouts.job import SCHEMA, Job, Key
+from codeact.rollouts.loss import Loss
 from codeact.tasks import Verdict
 from codeact.trajectory import whole_trajectory
 from codeact.trajectory.encoding import encode, from_line, to_line
@@ -36,6 +37,7 @@ class Rollout:
     verdict: Verdict | None = None
     trajectory: Trajectory | None = None
     error: str = ""  # of the machinery
+    lost: Loss = field(default_factory=Loss)  # by tries of it that broke, in all runs of the job
 
     @property
     def correct(self) -> bool:
@@ -48,7 +50,9 @@ class Rollout:
 
     @property
     def spent(self) -> Usage:
-        """What playing it has used. The first steps of a repaired episode are another's, and were paid for there."""
+        """What playing it has used, broken tries left out. The first steps of a repaired episode are another's, and
+        were paid for there.
+        """
         if self.repair is not None:
             return Usage(**{name: self.repair["spent"][name] for name in _TOKENS})
         outcome = self.trajectory.outcome if self.trajectory else None
@@ -58,6 +62,8 @@ class Rollout:
         about: dict[str, Any] = {**asdict(self.key), "labels": dict(self.labels)}
         if self.trajectory is None or self.verdict is None:
             return to_line({"kind": "broken", "rollout": about, "error": self.error})
+        if self.lost.tries:
+            about["lost"] = self.lost.to_record()
         about["verdict"] = asdict(self.verdict)
         return to_line({"kind": "trajectory", **encode(self.trajectory), "rollout": about})
 
@@ -67,9 +73,10 @@ class Rollout:
         about = record["rollout"]
         key, labels = Key(str(about["task"]), str(about["actions"]), int(about["seed"])), about["labels"]
         if record["kind"] == "broken":
-            return Rollout(key=key, status="broken", labels=labels, error=record["error"])
+            return Rollout(key=key, status="broken", labels=labels, error=record["error"], lost=lost)
+        lost = Loss.from_record(about["lost"]) if "lost" in about else Loss()
         verdict, trajectory = Verdict(**about["verdict"]), whole_trajectory(record)
-        return Rollout(key=key, status="judged", labels=labels, verdict=verdict, trajectory=trajectory)
+        return Rollout(key=key, status="judged", labels=labels, verdict=verdict, trajectory=trajectory, lost=lost)
 
 
 def outcomes_by_task(rollouts: Iterable[Rollout]) -> list[list[bool]]:
@@ -97,6 +104,11 @@ class Results:
 
 
 def read_results(path: str | Path) -> Results:
+    @property
+    def lost(self) -> Loss:
+        """By all tries that broke, of episodes that were judged later too."""
+        return sum((rollout.lost for rollout in self.rollouts.values()), Loss())
+
     """What a file holds. A last line that was cut off is left out: its episode will be run again.
 
     Raises:
@@ -145,6 +157,10 @@ class ResultsWriter:
 
     def add(self, rollout: Rollout) -> None:
         """Adding what is there already does nothing. Raises `SetupError` when the disk is full or gone; then the file
+    def lost(self, key: Key) -> Loss:
+        """By broken tries of an episode so far."""
+        return self.done[key].lost if key in self.done else Loss()
+
         is as it was.
         """
         if self.done.get(rollout.key) is rollout:
