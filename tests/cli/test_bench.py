@@ -236,7 +236,7 @@ def test_another_jobs_file_and_a_folder_that_is_none_are_refused(codeact: Codeac
     assert codeact(*command).returncode == 0
     other = codeact(*command, "--reply-tokens", "99")
     assert other.returncode == 2
-    assert "its settings is {'sandbox': 'quick:Quick'}, and here it is {'reply_tokens': 99," in other.stderr
+    assert "its settings.reply_tokens is not given, and here it is 99;" in other.stderr
     assert "name another file or folder" in other.stderr
     codeact.write("file", "")
     lost = codeact(*command, "--out", "file/below")

@@ -133,7 +133,7 @@ async def test_another_job_is_not_mixed_in(tmp_path: Path) -> None:
         (job(seeds=(1,)), "seeds"),
         (job(2), "tasks"),
         (replace(job(), profile="paper"), "profile"),
-        (replace(job(), options={"size": 3}), "options"),
+        (replace(job(), options={"size": 3}), "options.size"),
     ):
         with pytest.raises(UsageError, match=f"its {field} is .* here it is"):
             await run_job(other, path, Players())

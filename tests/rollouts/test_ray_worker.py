@@ -17,16 +17,13 @@ from codeact.types import Usage
 
 QUICK = {"preload": (), "checkpoints": "none"}
 SOURCE = TaskSource(suite="m3gen", options={"calls": 1, "count": 8})
+MADE = {"source": SOURCE, "made_by": SOURCE.options, "player": "oracle", "sandbox_options": QUICK}
 
 
 @contextmanager
 def worker(**options: object) -> Iterator[EpisodeWorker]:
     before = signal.getsignal(signal.SIGINT)
-    made = EpisodeWorker(
-        pickle.loads(
-            pickle.dumps(Recipe(**{"source": SOURCE, "player": "oracle", "sandbox_options": QUICK, **options}))
-        )
-    )
+    made = EpisodeWorker(pickle.loads(pickle.dumps(Recipe(**{**MADE, **options}))))
     try:
         yield made
     finally:
@@ -55,6 +52,7 @@ def test_it_plays_by_names_and_gives_back_a_line() -> None:
         ({"player": "local:none"}, SetupError, "none"),
         ({"player": "nobody:x"}, UsageError, "there is no provider 'nobody'"),
         ({"source": TaskSource(suite="m3tooleval")}, SetupError, "install the same codeact on all machines"),
+        ({"made_by": {"calls": 1, "count": 9}}, SetupError, "by count=8 and the job by 9; put the same files on all"),
     ],
 )
 def test_what_is_wrong_comes_back_as_what_it_is(options: dict[str, object], kind: type[Exception], said: str) -> None:

@@ -85,11 +85,10 @@ class Jobs:
         """A job for each model. Raises as `plan` does."""
         options, found = self.options, suite(suite_name)
         source = _source(suite_name, options)
-        everything = source.tasks()
+        everything, shown = source.made()
         chosen = _chosen(everything, options)
         profile = options.profile or found.profiles[0].name
         prices = _prices(options, self.models)
-        shown = {name: Path(value).name if name == "data" else value for name, value in source.options.items()}
         planned: list[PlannedJob] = []
         for model in self.models:
             given = _model_options(model, options, prices)

@@ -26,7 +26,7 @@ from codeact.rollouts.source import TaskSource
 from codeact.sandbox import sandbox
 from codeact.sandbox.base import Sandbox
 from codeact.tasks import Task
-from codeact.types import Usage
+from codeact.types import JSON, Usage
 
 # The first that fits is what a failure is called on its way back.
 FAMILIES = (AuthenticationError, ModelError, SandboxError, SetupError, UsageError, CodeActError)
@@ -37,6 +37,7 @@ class Recipe:
     """What a worker is made from: names and options, which any machine of the cluster can do something with."""
 
     source: TaskSource
+    made_by: Mapping[str, JSON]  # the options as the job's results keep them: a worker's files must be the same
     player: str  # "oracle", or a model by its name
     player_options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)  # may hold a key
     sandbox: str = "local"
@@ -49,8 +50,8 @@ class Failure:
 
     family: str
     words: str
-
     usage: Usage  # by then
+
     @staticmethod
     def of(error: CodeActError, usage: Usage) -> Failure:
         return Failure(next(family.__name__ for family in FAMILIES if family in type(error).__mro__), str(error), usage)
@@ -88,11 +89,21 @@ class EpisodeWorker:
     def close(self) -> None:
         self._stack.close()
 
+    def _made(self) -> Mapping[str, Task]:
+        tasks, made_by = self._recipe.source.made()
+        for name, value in made_by.items():
+            if value != (wanted := self._recipe.made_by.get(name)):
+                raise SetupError(
+                    f"a worker makes its tasks by {name}={value!r} and the job by {wanted!r}; "
+                    "put the same files on all machines"
+                )
+        return {task.id: task for task in tasks}
+
     def _opened(self) -> tuple[BlockingPortal, Model | Driver]:
         """Model and sandbox belong to an event loop of their own, since an actor's methods come and go."""
         if self._portal is None or self._model is None:
             recipe = self._recipe
-            self._tasks = {task.id: task for task in recipe.source.tasks()}
+            self._tasks = self._made()
             self._portal = self._stack.enter_context(start_blocking_portal())
             self._portal.call(signal.pthread_sigmask, signal.SIG_UNBLOCK, [signal.SIGINT])
             place = sandbox(recipe.sandbox, **recipe.sandbox_options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -60,10 +60,10 @@ class Rollout:
 
     def to_line(self) -> bytes:
         about: dict[str, Any] = {**asdict(self.key), "labels": dict(self.labels)}
-        if self.trajectory is None or self.verdict is None:
-            return to_line({"kind": "broken", "rollout": about, "error": self.error})
         if self.lost.tries:
             about["lost"] = self.lost.to_record()
+        if self.trajectory is None or self.verdict is None:
+            return to_line({"kind": "broken", "rollout": about, "error": self.error})
         about["verdict"] = asdict(self.verdict)
         return to_line({"kind": "trajectory", **encode(self.trajectory), "rollout": about})
 
@@ -72,9 +72,9 @@ class Rollout:
         """Raises KeyError, TypeError or ValueError for a record that is none."""
         about = record["rollout"]
         key, labels = Key(str(about["task"]), str(about["actions"]), int(about["seed"])), about["labels"]
+        lost = Loss.from_record(about["lost"]) if "lost" in about else Loss()
         if record["kind"] == "broken":
             return Rollout(key=key, status="broken", labels=labels, error=record["error"], lost=lost)
-        lost = Loss.from_record(about["lost"]) if "lost" in about else Loss()
         verdict, trajectory = Verdict(**about["verdict"]), whole_trajectory(record)
         return Rollout(key=key, status="judged", labels=labels, verdict=verdict, trajectory=trajectory, lost=lost)
 
@@ -102,13 +102,13 @@ class Results:
     def broken(self) -> list[Rollout]:
         return [rollout for rollout in self.rollouts.values() if rollout.status == "broken"]
 
-
-def read_results(path: str | Path) -> Results:
     @property
     def lost(self) -> Loss:
         """By all tries that broke, of episodes that were judged later too."""
         return sum((rollout.lost for rollout in self.rollouts.values()), Loss())
 
+
+def read_results(path: str | Path) -> Results:
     """What a file holds. A last line that was cut off is left out: its episode will be run again.
 
     Raises:
@@ -155,12 +155,12 @@ class ResultsWriter:
         self._path = path
         self.done = dict(done)
 
-    def add(self, rollout: Rollout) -> None:
-        """Adding what is there already does nothing. Raises `SetupError` when the disk is full or gone; then the file
     def lost(self, key: Key) -> Loss:
         """By broken tries of an episode so far."""
         return self.done[key].lost if key in self.done else Loss()
 
+    def add(self, rollout: Rollout) -> None:
+        """Adding what is there already does nothing. Raises `SetupError` when the disk is full or gone; then the file
         is as it was.
         """
         if self.done.get(rollout.key) is rollout:
@@ -245,14 +245,28 @@ def _append(file: int, path: Path, line: bytes) -> None:
 
 
 def _check_same(path: Path, found: Mapping[str, JSON], wanted: Mapping[str, JSON]) -> None:
-    for name, value in wanted.items():
-        if found.get(name) != value:
-            raise UsageError(
-                f"{str(path)!r} holds results of another job: its {name} is {_short(found.get(name))}, and here it is "
-                f"{_short(value)}; results of different jobs are never mixed, so name another file or folder"
-            )
+    for name, there, here in _differing(found, wanted):
+        why = " (the files that the tasks are made from have changed)" if name == "options.data" else ""
+        raise UsageError(
+            f"{str(path)!r} holds results of another job: its {name} is {_short(there)}, and here it is {_short(here)}"
+            f"{why}; results of different jobs are never mixed, so name another file or folder"
+        )
+
+
+def _differing(found: Mapping[str, JSON], wanted: Mapping[str, JSON]) -> Iterator[tuple[str, JSON, JSON]]:
+    """The fields in which two jobs differ, those of options and settings by their own names."""
+    for name, here in wanted.items():
+        there = found.get(name)
+        if name in ("options", "settings") and isinstance(there, dict):
+            old, new = cast("dict[str, JSON]", there), cast("dict[str, JSON]", here)
+            parts = {part: (old.get(part), new.get(part)) for part in (*new, *old)}
+            yield from ((f"{name}.{part}", *both) for part, both in parts.items() if both[0] != both[1])
+        elif there != here:
+            yield name, there, here
 
 
 def _short(value: JSON) -> str:
+    if value is None:
+        return "not given"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from codeact.errors import UsageError
 from codeact.tasks import Task, suite
+from codeact.tasks.files import FilesRead, files_read
 from codeact.types import JSON
 
 
@@ -27,10 +29,33 @@ class TaskSource:
         Raises:
             UsageError: no such suite, profile or option.
         """
-        tasks = suite(self.suite).tasks(self.profile, **self.options)
-        if self.reply_tokens is None:
-            return tasks
-        return [replace(task, rules=replace(task.rules, reply_tokens=self.reply_tokens)) for task in tasks]
+        return self.made()[0]
+
+    def made(self) -> tuple[Sequence[Task], Mapping[str, JSON]]:
+        """The tasks, and the options that they were made by, as results keep them: files by their content.
+
+        Raises:
+            UsageError: no such suite, profile or option.
+        """
+        with files_read() as files:
+            tasks = suite(self.suite).tasks(self.profile, **self.options)
+        if self.reply_tokens is not None:
+            tasks = [replace(task, rules=replace(task.rules, reply_tokens=self.reply_tokens)) for task in tasks]
+        return tasks, {name: _kept(name, value, files) for name, value in self.options.items()}
+
+
+def _kept(name: str, value: JSON, files: FilesRead) -> JSON:
+    """`data` stands for all files that were read, of which there may be many, some of them beside it."""
+    if not isinstance(value, str):
+        return value
+    if name != "data":
+        return files.digest_of(Path(value)) or value
+    if not files.known:  # a suite that reads in its own way: all that is there counts
+        place = Path(value)
+        for path in place.rglob("*") if place.is_dir() else [place]:
+            if path.is_file():
+                files.add(path)
+    return files.digest()
 
 
 def subset(tasks: Sequence[Task], count: int, seed: int = 0) -> Sequence[Task]:

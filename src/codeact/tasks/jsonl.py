@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from codeact.errors import UsageError
+from codeact.tasks.files import read_text
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -22,7 +23,7 @@ def read_rows(path: Path, kind: type[Row], *, other: str, remedy: str, missing: 
         UsageError: the file cannot be read, or a line of it is no such row; names the line and the field.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # a text may hold other ends of lines
+        lines = read_text(path).split("\n")  # a text may hold other ends of lines
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{missing}{path} cannot be read ({error}); remedy: {remedy}") from error
     return [(number, _row(path, number, line, kind, other)) for number, line in enumerate(lines, 1) if line.strip()]

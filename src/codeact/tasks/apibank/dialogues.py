@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from codeact.errors import UsageError
+from codeact.tasks.files import read_text
 from codeact.types import JSON
 
 DIALOGUES = "level-1-given-desc"  # despite its name it holds dialogues of one API and of several
@@ -104,9 +105,7 @@ def read_api_bank(path: str | Path) -> ApiBank:
     if missing := [kind for kind, place in found.items() if place is None]:
         raise UsageError(f"{str(path)!r} has no {' and no '.join(missing)}; {_wanted(*missing)}")
     dialogues = [_dialogue(file) for file in sorted(_files(found[DIALOGUES], "*.jsonl"))]
-    databases = {
-        file.stem: _json(file, file.read_text(encoding="utf-8")) for file in _files(found[DATABASES], "*.json")
-    }
+    databases = {file.stem: _json(file, read_text(file)) for file in _files(found[DATABASES], "*.json")}
     if absent := [name for name in NEEDED if name not in databases]:
         names = ", ".join(f"{name}.json" for name in absent)
         raise UsageError(f"{str(found[DATABASES])!r} has no {names}; {_wanted(DATABASES)}")
@@ -153,7 +152,7 @@ _ROW: TypeAdapter[_SaidRow | _CalledRow] = TypeAdapter(Annotated[_SaidRow | _Cal
 
 
 def _dialogue(file: Path) -> Dialogue:
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = read_text(file).splitlines()
     turns = [_turn(f"{file}:{number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
     return Dialogue(name=file.stem, turns=turns)
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from codeact.errors import UsageError
+from codeact.tasks.files import note, read_text
 from codeact.tasks.household.goal import Goal, read_goal
 from codeact.types import JSON
 
@@ -61,7 +62,7 @@ def _place(given: Path) -> Path:
 def _held_out(place: Path) -> Callable[[PurePosixPath], bool]:
     """By the list of ids beside the games; without it every game of `valid_unseen`, where MINT's are from."""
     listed = [folder / EVALUATION for folder in (place, place.parent) if (folder / EVALUATION).is_file()]
-    ids = {id for file in listed[:1] for id in file.read_text(encoding="utf-8").split()}
+    ids = {id for file in listed[:1] for id in read_text(file).split()}
     return lambda path: _id(path) in ids if listed else "valid_unseen" in path.parts
 
 
@@ -72,7 +73,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[PurePosixPath, str, Callable[[], 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
 
@@ -92,6 +93,7 @@ def _member(archive: Path, name: str) -> str:
 
 def _members(archive: Path) -> Iterator[tuple[str, str]]:
     try:
+        note(archive)
         with tarfile.open(archive, "r:*") as opened:
             for member in opened:
                 if member.isfile() and PurePosixPath(member.name).name == FILE:

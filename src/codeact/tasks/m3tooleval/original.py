@@ -18,6 +18,7 @@ from typing import Any
 from codeact.errors import UsageError
 from codeact.sandbox.isolation import IsolationWarning
 from codeact.tasks.base import Environment, Judge, Task, Verdict
+from codeact.tasks.files import note
 from codeact.tasks.m3tooleval.original_process import OriginalProcess, checkout_in, original_process
 from codeact.tasks.m3tooleval.paper_rules import PAPER_RULES
 from codeact.tasks.m3tooleval.paper_space import PaperSpace
@@ -35,6 +36,8 @@ def original_tasks(ways: Ways, /, *, data: JSON = None) -> Sequence[Task]:
 
     Raises:
         UsageError: no `data`, or not a checkout of that repository.
+    for module in checkout.rglob("*.py"):
+        note(module)
         SetupError: its modules cannot be imported here.
     """
     if data is None:

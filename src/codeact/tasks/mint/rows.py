@@ -11,6 +11,7 @@ from pydantic import BaseModel, StringConstraints
 
 from codeact.errors import UsageError
 from codeact.tasks import jsonl
+from codeact.tasks.files import read_text
 from codeact.types import JSON
 
 Family = Literal["gsm8k", "math", "mmlu", "hotpotqa", "theoremqa", "humaneval", "mbpp"]
@@ -71,7 +72,7 @@ def read_corpus(corpus: JSON) -> dict[str, str]:
         UsageError: the file cannot be read as that.
     """
     try:
-        pages = json.loads(Path(str(corpus)).read_text(encoding="utf-8"))
+        pages = json.loads(read_text(Path(str(corpus))))
         return {str(title): "".join(sentences).strip() for title, sentences in pages.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise UsageError(

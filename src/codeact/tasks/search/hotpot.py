@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from codeact.errors import UsageError
+from codeact.tasks.files import read_text
 from codeact.tasks.search.index import Page
 from codeact.tasks.search.judge import words
 from codeact.types import JSON
@@ -113,7 +114,7 @@ def _questions(path: Path) -> list[Question]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
 

@@ -14,6 +14,7 @@ from typing import cast
 
 from codeact.errors import UsageError
 from codeact.tasks.base import Task
+from codeact.tasks.files import note, read_bytes, read_text
 from codeact.tasks.tables.denotation import Denotation, unescaped
 from codeact.tasks.tables.question import RULES, asked, desk
 from codeact.tasks.tables.table import FORMS, Form, Table, table_of
@@ -74,7 +75,7 @@ def read_rows(path: Path) -> Sequence[Row]:
         UsageError: it cannot be read, or a line of it is no question.
     """
     try:
-        head, *lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        head, *lines = read_text(path).removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read ({error}); remedy: take it from {PUBLISHER}") from error
     if head.rstrip("\r").split("\t") != HEADER:
@@ -100,7 +101,7 @@ def read_tables(folder: Path, contexts: set[str]) -> dict[str, Table]:
         UsageError: there is neither, or one of the tables is missing or is no table.
     """
     if (folder / "csv").is_dir():
-        found = {name: file.read_bytes() for name in contexts if (file := folder / name).is_file()}
+        found = {name: read_bytes(file) for name in contexts if (file := folder / name).is_file()}
     else:
         found = dict(_unpacked(folder / "tables.tar.xz", contexts))
     if missing := sorted(contexts - found.keys()):
@@ -113,6 +114,7 @@ def read_tables(folder: Path, contexts: set[str]) -> dict[str, Table]:
 
 def _unpacked(path: Path, contexts: set[str]) -> Iterator[tuple[str, bytes]]:
     try:
+        note(path)
         with tarfile.open(path) as archive:
             for member in archive:
                 name = member.name.removeprefix("./")
