@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from codeact.bench.sections import Entrant, Measured, Section
 from codeact.bench.statistics import Mean, SignTest, flip_test, holm, mean, sign_test
-from codeact.bench.taxonomy import FAILURES, Failure
 from codeact.rollouts import Interval, Key, share_interval
+from codeact.rollouts.taxonomy import FAILURES, Failure
 
 T = TypeVar("T")
 

@@ -20,8 +20,8 @@ from matplotlib.font_manager import findfont, get_font
 
 from codeact.bench.analysis import Analysis, Cell
 from codeact.bench.blocks import cut, legible
-from codeact.bench.taxonomy import FAILURES
 from codeact.rollouts import Interval
+from codeact.rollouts.taxonomy import FAILURES
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so that a figure looks the same everywhere
 INK, PAPER = "#1f2328", "#ffffff"

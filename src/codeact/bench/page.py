@@ -10,8 +10,8 @@ from codeact.bench.analysis import Analysis
 from codeact.bench.blocks import Block, Heading, Noted, Picture, Prose, Table, cut
 from codeact.bench.published import SOURCE, is_same_model, published
 from codeact.bench.sections import Entrant, Section
-from codeact.bench.taxonomy import FAILURES
 from codeact.rollouts import Key
+from codeact.rollouts.taxonomy import FAILURES
 
 INTRODUCTION = (
     "Success of agents that act in code, in JSON or in text, on the same tasks with the same tools, seeds and limits. "

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from codeact.bench.taxonomy import Failure, episode_failure, step_failures
 from codeact.errors import UsageError
 from codeact.rollouts import Key, Loss, Results, Rollout
 from codeact.rollouts.job import SCHEMA
+from codeact.rollouts.taxonomy import Failure, episode_failure, step_failures
 from codeact.types import JSON, Outcome, Usage
 
 _FIELDS = ("suite", "profile", "model", "options", "tasks", "seeds", "actions")  # of the job that a report needs

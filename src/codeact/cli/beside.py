@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from codeact.bench.sections import measured
-from codeact.bench.taxonomy import Failure
 from codeact.cli import describe
 from codeact.cli.escape import harmless
 from codeact.cli.panes import code_block, text_block
 from codeact.errors import UsageError
 from codeact.rollouts import Rollout
+from codeact.rollouts.taxonomy import Failure
 from codeact.trajectory.words import error_text, said, source
 from codeact.types import Answer, ExecResult, Step, ToolResults
 

@@ -152,7 +152,7 @@ def filters() -> Iterator[tuple[dict[str, Any], list[str]]]:
     yield {"task": "?-[12]"}, ["t-1", "u-2"]
     yield {"end": "failed"}, ["t-1"]
     yield {"end": "failed", "actions": "code"}, []
-    yield {"failure": "turn limit"}, ["t-1"]
+    yield {"failure": "wrong answer"}, ["t-1"]
     yield {"end": "broken"}, ["u-2"]
     yield {"domain": "odd"}, ["t-1"]
     yield {"suite": "sums", "model": "scripted:one"}, ["t-0", "t-1", "u-2"]

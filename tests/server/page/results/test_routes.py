@@ -127,6 +127,24 @@ async def test_what_an_episode_shows(tmp_path: Path) -> None:
         assert f'<a href="{second}">Before</a>' in page.text
 
 
+async def test_what_went_wrong_is_counted_and_led_to(tmp_path: Path) -> None:
+    unread = Step(number=1, completion=Completion(text="?!"), started=NOON)
+    cut = replace(answering("2", "turn_limit"), steps=(unread,), outcome=Outcome(status="turn_limit"))
+    lines = [job(2), played("t-0", solved=False), played("t-1", solved=False, trajectory=cut), played("t-1", "json")]
+    (tmp_path / "one.jsonl").write_bytes(b"".join(lines))
+    async with shown(tmp_path) as client:
+        page = await client.get("/results")
+        check_still(page)
+        kinds = text(page.text.partition('aria-label="What went wrong"')[2].partition("</table>")[0])
+        assert kinds == "> what went wrong code parse 1 wrong answer 1", "json has failed in nothing"
+        address = re.findall(r'<a href="(/results[?][^"]*failure=parse[^"]*)"', page.text)[0].replace("&amp;", "&")
+        found = await client.get(address)
+        assert len(episodes(found.text)) == 1
+        one = (await client.get(episodes(found.text)[0].replace("&amp;", "&"))).text
+        assert '<p class="kind">parse</p>' in one
+        assert one.count("How much is 1 + 1?") == 1, "the task stands above the columns"
+
+
 async def test_nothing_that_a_file_holds_can_run(tmp_path: Path) -> None:
     for number, attack in enumerate(ATTACKS):
         names = {"suite": attack, "profile": attack, "model": attack, "actions": [attack, "code"]}

@@ -1,22 +1,19 @@
-"""The pages of results, as HTML. All that files hold goes through `markup`, as what a model says in a chat does."""
+"""The list of results, as HTML. All that files hold goes through `markup`, as what a model says in a chat does."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from codeact.rollouts.intervals import share_interval
-from codeact.rollouts.results import Rollout
-from codeact.server.page.draw import Drawing, blocks
+from codeact.rollouts.taxonomy import FAILURES
 from codeact.server.page.markup import escaped
-from codeact.server.page.results.index import Index, Played, Row
-from codeact.server.page.results.told import MOST_STEPS, RUN, shown_of, written
+from codeact.server.page.results.index import Index, Played
 from codeact.server.page.results.wanted import LONGEST, PAGE, Found, Wanted
-from codeact.types import Step, ToolCalls, Trajectory
 
 NONE: Final = "–"
 MOST_CHOICES: Final = 200  # of a filter
-MOST_FOLDED: Final = 40_000  # characters of a prompt, or of a reply as it was written
 _ENDS: Final = {"solved": "solved", "failed": "failed", "broken": "broken"}
 
 
@@ -27,11 +24,11 @@ def listing(jobs: Sequence[Index], rows: Sequence[Found], wanted: Wanted) -> str
     """Jobs, filters, and one page of the episodes that fit."""
     if not jobs:
         return '<h1>Results</h1><p class="empty">There are no results files yet.</p>'
-    return f"<h1>Results</h1>{_jobs(jobs)}{_form(jobs, wanted)}{_episodes(rows, wanted)}"
+    return f"<h1>Results</h1>{_jobs(jobs)}{_form(jobs, wanted)}{_kinds(rows, wanted)}{_episodes(rows, wanted)}"
 
 
 def _jobs(jobs: Sequence[Index]) -> str:
-    formats = _formats(jobs)
+    formats = formats_of(jobs)
     heads = "".join(
         f'<th scope="col">{escaped(name)}</th>' for name in ("suite", "model", *formats, "episodes", "file")
     )
@@ -79,10 +76,10 @@ def _form(jobs: Sequence[Index], wanted: Wanted) -> str:
         _choice("job", "File", files, wanted.job) if len(files) > 1 else "",
         _choice("suite", "Suite", _same(head.suite for head in heads), wanted.suite),
         _choice("model", "Model", _same(head.model for head in heads), wanted.model),
-        _choice("actions", "Format", _same(_formats(jobs)), wanted.actions),
+        _choice("actions", "Format", _same(formats_of(jobs)), wanted.actions),
         _choice("domain", "Domain", _same(each.domain for each in played), wanted.domain),
         _choice("end", "Outcome", _ENDS, wanted.end),
-        _choice("failure", "Failure", _same(each.failure for each in played), wanted.failure),
+        _choice("failure", "Failure", _same(_kinds_of(played)), wanted.failure),
         f'<label>Task<input name="task" value="{escaped(wanted.task)}" maxlength="{LONGEST}" '
         'placeholder="a part, or a pattern with *"></label>',
     )
@@ -116,7 +113,7 @@ def _episodes(rows: Sequence[Found], wanted: Wanted) -> str:
     page = min(wanted.page, last)
     shown = rows[(page - 1) * PAGE : page * PAGE]
     jobs = list({found.file.id: found.file for found in rows}.values())
-    formats = [wanted.actions] if wanted.actions else _formats(jobs)
+    formats = [wanted.actions] if wanted.actions else formats_of(jobs)
     heads = ["task", "seed", *(["of"] if len(jobs) > 1 else []), *formats]
     head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in heads)
     body = "".join(_row(found, formats, wanted, several=len(jobs) > 1) for found in shown)
@@ -127,17 +124,47 @@ def _episodes(rows: Sequence[Found], wanted: Wanted) -> str:
     )
 
 
+def _kinds(rows: Sequence[Found], wanted: Wanted) -> str:
+    """What went wrong in the episodes that are as wanted; each number leads to its episodes."""
+    fitting = [played for found in rows for played in found.row.played.values() if wanted.has(played)]
+    counts = Counter((played.failure, played.key.actions) for played in fitting if played.failure)
+    if not counts:
+        return ""
+    formats = [name for name in formats_of([found.file for found in rows]) if any(name == at for _, at in counts)]
+    heads = "".join(f'<th scope="col">{escaped(name)}</th>' for name in ("what went wrong", *formats))
+
+    def cell(kind: str, actions: str) -> str:
+        address = escaped(wanted.address(failure=kind, actions=actions, page=1))
+        count = counts[kind, actions]
+        return f'<td><a href="{address}">{count:,}</a></td>' if count else f'<td class="dim">{NONE}</td>'
+
+    body = "".join(
+        f'<tr><th scope="row">{escaped(kind)}</th>{"".join(cell(kind, actions) for actions in formats)}</tr>'
+        for kind in _kinds_of(fitting)
+    )
+    return (
+        '<div class="table kinds" tabindex="0" role="region" aria-label="What went wrong"><table>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _kinds_of(played: Sequence[Played]) -> list[str]:
+    """The kinds of failure that there are, in the order in which they are explained."""
+    there = {each.failure for each in played}
+    return [kind for kind in FAILURES if kind in there]
+
+
 def _row(found: Found, formats: Sequence[str], wanted: Wanted, *, several: bool) -> str:
     index, row = found.file, found.row
     name = row.task if len(row.task) <= LONGEST else f"{row.task[: LONGEST - 1]}…"
     of = f"{index.head.suite} · {index.head.model}" if index.head else ""
     job = f"<td>{escaped(of)}</td>" if several else ""
-    cells = "".join(f"<td>{_cell(row.played.get(actions))}</td>" for actions in formats)
+    cells = "".join(f"<td>{end_of(row.played.get(actions))}</td>" for actions in formats)
     address = escaped(wanted.address(f"/results/{index.id}/{row.id}"))
     return f'<tr><th scope="row"><a href="{address}">{escaped(name)}</a></th><td>{row.seed}</td>{job}{cells}</tr>'
 
 
-def _cell(played: Played | None) -> str:
+def end_of(played: Played | None) -> str:
     if played is None:
         return NONE
     if played.end == "broken":
@@ -156,81 +183,6 @@ def _pages(page: int, last: int, wanted: Wanted) -> str:
     return f'<nav class="pages" aria-label="Pages">{before}<span>{page} of {last}</span>{after}</nav>'
 
 
-def _formats(jobs: Sequence[Index]) -> list[str]:
+def formats_of(jobs: Sequence[Index]) -> list[str]:
     """In the order in which the jobs name them, which is how they were compared."""
     return list(dict.fromkeys(name for index in jobs if index.head for name in index.head.actions))
-
-
-# --- one task -------------------------------------------------------------------------------------
-
-
-def episode(index: Index, row: Row, links: str) -> str:
-    """A task with a seed, its formats side by side."""
-    order = [name for name in _formats([index]) if name in row.played]
-    columns = "".join(_column(row.played[actions], index.read(row.played[actions])) for actions in order)
-    head = index.head
-    about = f"{head.suite} {head.profile} · {head.model} · seed {row.seed}" if head else ""
-    return f'<h1>{escaped(row.task)}</h1><p class="dim">{escaped(about)}</p>{links}<div class="beside">{columns}</div>'
-
-
-def neighbours(at: Found, rows: Sequence[Found], jobs: Sequence[Index], wanted: Wanted) -> str:
-    """To the list, to the rows before and after in it, and to the same task of other models."""
-    here = next((number for number, found in enumerate(rows) if found == at), None)
-    links = [("All episodes", wanted.address())]
-    if here is not None:
-        links += [("Before", _to(rows[here - 1], wanted))] if here else []
-        links += [("Next", _to(rows[here + 1], wanted))] if here + 1 < len(rows) else []
-    for index in jobs:
-        head, mine = index.head, at.file.head
-        if index is not at.file and head and mine and head.suite == mine.suite and at.row.id in index.rows:
-            links.append((f"by {head.model} ({index.name})", _to(Found(index, at.row), wanted)))
-    items = "".join(f'<a href="{escaped(address)}">{escaped(label)}</a>' for label, address in links)
-    return f'<nav class="pages" aria-label="Other episodes">{items}</nav>'
-
-
-def _to(found: Found, wanted: Wanted) -> str:
-    return wanted.address(f"/results/{found.file.id}/{found.row.id}")
-
-
-def _column(played: Played, rollout: Rollout | None) -> str:
-    actions = escaped(played.key.actions)
-    body = '<p class="empty">The file has changed, or this line cannot be read.</p>' if rollout is None else ""
-    if rollout is not None:
-        reason = rollout.verdict.reason if rollout.verdict else rollout.error
-        said = f'<p class="reason">{escaped(str(reason))}</p>' if reason else ""
-        body = said + (_talk(rollout.trajectory) if rollout.trajectory else "")
-    return (
-        f'<section aria-label="{actions}"><h2>{actions} <small>{_cell(played)}</small></h2>'
-        f'<div class="talk">{body}</div></section>'
-    )
-
-
-def _talk(trajectory: Trajectory) -> str:
-    raw = {f"{RUN}/{step.number}/code": written(step.completion) for step in trajectory.steps if _calls(step)}
-    found = "".join(
-        f'<div class="{block.kind}">{block.html}</div>{_folded("As written", raw.get(block.key))}'
-        for block in blocks(shown_of(trajectory), Drawing(buttons=False))
-    )
-    left = len(trajectory.steps) - MOST_STEPS
-    more = f'<p class="more">{left:,} more turns are not shown</p>' if left > 0 else ""
-    return f"{_prompt(trajectory)}{found}{more}"
-
-
-def _prompt(trajectory: Trajectory) -> str:
-    """Exactly what the model was given before its first turn, on demand."""
-    text = "\n\n".join(f"[{message.role}]\n{message.text}" for message in trajectory.prompt)
-    return _folded("Prompt", text)
-
-
-def _calls(step: Step) -> bool:
-    """Whether a step is drawn as Python that it was not written as."""
-    return step.reply is not None and isinstance(step.reply.action, ToolCalls)
-
-
-def _folded(summary: str, text: str | None) -> str:
-    if not text:
-        return ""
-    if len(text) > MOST_FOLDED:
-        text = f"{text[:MOST_FOLDED]}\n… {len(text) - MOST_FOLDED:,} characters more"
-    whole = f'<pre class="out" tabindex="0">{escaped(text)}</pre>'
-    return f'<details class="folded"><summary>{summary}</summary>{whole}</details>'

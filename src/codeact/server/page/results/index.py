@@ -13,12 +13,13 @@ import os
 import stat
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, cast
 
 from codeact.rollouts.job import SCHEMA, Key
 from codeact.rollouts.results import Rollout
+from codeact.rollouts.taxonomy import episode_failure
 from codeact.trajectory.encoding import from_line
 from codeact.types import JSON
 
@@ -35,7 +36,7 @@ class Played:
 
     key: Key
     end: End
-    failure: str = ""  # which kind: the judge's word for it, else how the run ended; empty for a success
+    failure: str = ""  # of which kind (`rollouts.taxonomy`); empty for a success
     domain: str = ""
     turns: int = 0
     at: int  # bytes from the beginning of the file
@@ -128,7 +129,7 @@ class Index:
 
     def _add(self, at: int, size: int, line: bytes) -> None:
         try:
-            played = _played(json.loads(line), at, size)
+            played = _played(line, at, size)
         except _BROKEN:
             self.unreadable += 1
             return
@@ -177,23 +178,20 @@ def _head(line: bytes) -> Head | None:
         return None
 
 
-def _played(record: Mapping[str, JSON], at: int, size: int) -> Played:
+def _played(line: bytes, at: int, size: int) -> Played:
+    record: Mapping[str, JSON] = json.loads(line)
     about = record["rollout"]
     key = Key(str(about["task"]), str(about["actions"]), int(about["seed"]))
-    domain = str(about["labels"].get("domain", ""))
+    played = Played(key=key, end="broken", domain=str(about["labels"].get("domain", "")), at=at, size=size)
     if record["kind"] == "broken":
-        return Played(key=key, end="broken", domain=domain, at=at, size=size)
-    if about["verdict"]["correct"] is True:
-        end, failure = "solved", ""
-    else:
-        end, failure = "failed", _failure(record, about["verdict"])
-    return Played(
-        key=key, end=end, failure=failure, domain=domain, turns=len(record.get("steps", ())), at=at, size=size
-    )
+        return played
+    solved, turns = about["verdict"]["correct"] is True, len(record.get("steps", ()))
+    return replace(played, end="solved" if solved else "failed", failure="" if solved else _failure(line), turns=turns)
 
 
-def _failure(record: Mapping[str, JSON], verdict: Mapping[str, JSON]) -> str:
-    """Of which kind, as far as the line says it; a report of the bench reads it from the steps."""
-    outcome: Mapping[str, JSON] = record.get("outcome") or {"status": "cut off"}
-    status = str(outcome["status"])
-    return str(verdict.get("failure") or "") or ("wrong answer" if status == "answered" else status.replace("_", " "))
+def _failure(line: bytes) -> str:
+    """Read from the steps, so all of the episode is; those that went well need not be."""
+    rollout = Rollout.from_record(cast("dict[str, Any]", from_line(line)))
+    if rollout.trajectory is None or rollout.verdict is None:
+        raise ValueError("an episode that was not judged")
+    return episode_failure(rollout.trajectory, rollout.verdict) or ""

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from codeact.server.page.documents import document
-from codeact.server.page.results import drawn
+from codeact.server.page.results.beside import episode, neighbours
+from codeact.server.page.results.drawn import listing
 from codeact.server.page.results.shelf import Shelf
 from codeact.server.page.results.wanted import Found, Wanted, found
 
@@ -23,11 +24,11 @@ def results(shelf: Shelf) -> APIRouter:
         return await to_thread.run_sync(page, limiter=one)
 
     @router.get("/results")
-    async def listing(request: Request) -> Response:
+    async def all_of_them(request: Request) -> Response:
         return await drawing(lambda: _listing(shelf, Wanted.of(request.query_params)))
 
     @router.get("/results/{job}/{row}")
-    async def episode(request: Request, job: str, row: str) -> Response:
+    async def one_task(request: Request, job: str, row: str) -> Response:
         return await drawing(lambda: _episode(shelf, job, row, Wanted.of(request.query_params)))
 
     return router
@@ -35,7 +36,7 @@ def results(shelf: Shelf) -> APIRouter:
 
 def _listing(shelf: Shelf, wanted: Wanted) -> HTMLResponse:
     jobs = shelf.jobs()
-    return document("Results", drawn.listing(jobs, found(jobs, wanted), wanted), kind="results")
+    return document("Results", listing(jobs, found(jobs, wanted), wanted), kind="results")
 
 
 def _episode(shelf: Shelf, job: str, id: str, wanted: Wanted) -> HTMLResponse:
@@ -45,5 +46,5 @@ def _episode(shelf: Shelf, job: str, id: str, wanted: Wanted) -> HTMLResponse:
     if index is None or row is None:
         nothing = '<p class="empty">There is no such episode. <a href="/results">All results</a></p>'
         return document("Not here", nothing, status=404, kind="results")
-    links = drawn.neighbours(Found(index, row), found(jobs, wanted), jobs, wanted)
-    return document(f"{row.task[:80]} · results", drawn.episode(index, row, links), kind="results")
+    links = neighbours(Found(index, row), found(jobs, wanted), jobs, wanted)
+    return document(f"{row.task[:80]} · results", episode(index, row, links), kind="results")

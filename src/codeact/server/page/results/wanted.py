@@ -58,6 +58,15 @@ class Wanted:
             and self.model in ("", head.model)
         )
 
+    def has(self, played: Played) -> bool:
+        """Whether an episode is as wanted; its file and its task are for others to look at."""
+        return (
+            self.actions in ("", played.key.actions)
+            and self.domain in ("", played.domain)
+            and self.end in ("", played.end)
+            and self.failure in ("", played.failure)
+        )
+
 
 def found(jobs: Sequence[Index], wanted: Wanted) -> list[Found]:
     """The rows that fit, in the order of the files."""
@@ -69,14 +78,5 @@ def _fitting(jobs: Sequence[Index], wanted: Wanted) -> Iterator[Found]:
     for index in filter(wanted.fits, jobs):
         for row in index.rows.values():
             named = not wanted.task or wanted.task == row.task or fnmatchcase(row.task, pattern)
-            if named and any(_fits(played, wanted) for played in row.played.values()):
+            if named and any(map(wanted.has, row.played.values())):
                 yield Found(index, row)
-
-
-def _fits(played: Played, wanted: Wanted) -> bool:
-    return (
-        wanted.actions in ("", played.key.actions)
-        and wanted.domain in ("", played.domain)
-        and wanted.end in ("", played.end)
-        and wanted.failure in ("", played.failure)
-    )

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from codeact.actions.base import ActionSpace
-from codeact.bench.sections import measured
-from codeact.bench.taxonomy import episode_failure, step_failures
 from codeact.models.base import Model
 from codeact.models.scripted import ScriptedModel
-from codeact.rollouts import Key, Results
+from codeact.rollouts import Key, Results, Rollout
 from codeact.rollouts.episode import Driver
+from codeact.rollouts.taxonomy import episode_failure, step_failures
 from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import Rules, Task, Verdict
 from codeact.types import (
@@ -31,7 +30,7 @@ from codeact.types import (
     Trajectory,
 )
 
-from .runs import money, played
+from ..bench.runs import money, played  # noqa: TID252 (tests are no package with a name)
 
 pytestmark = pytest.mark.anyio
 
@@ -83,10 +82,18 @@ async def test_each_step_by_what_is_recorded(format_: str, tmp_path: Path, warm_
     results = await played(
         tmp_path, scripted(format_), tasks=money(1, rules=rules), actions=(format_,), sandbox=warm_sandbox
     )
-    episode = measured(results.judged[0])
+    failure, steps = failures(results.judged[0])
     texts = [text for text, _ in REPLIES[format_]]
-    assert list(zip(texts, episode.steps, strict=True)) == REPLIES[format_]
-    assert episode.failure == "wrong answer"
+    assert list(zip(texts, steps, strict=True)) == REPLIES[format_]
+    assert failure == "wrong answer"
+
+
+def failures(rollout: Rollout) -> tuple[str | None, list[str | None]]:
+    """Of the episode, and of each of its steps."""
+    assert rollout.trajectory is not None
+    assert rollout.verdict is not None
+    steps = step_failures(rollout.trajectory, rollout.verdict)
+    return episode_failure(rollout.trajectory, rollout.verdict), list(steps)
 
 
 async def ended(folder: Path, replies: Sequence[str | Completion], rules: Rules) -> tuple[str | None, list[str | None]]:
@@ -94,8 +101,7 @@ async def ended(folder: Path, replies: Sequence[str | Completion], rules: Rules)
         return ScriptedModel(replies)
 
     results: Results = await played(folder, model, tasks=money(1, rules=rules), actions=("json",))
-    episode = measured(results.rollouts[Key("task-0", "json", 0)])
-    return episode.failure, list(episode.steps)
+    return failures(results.rollouts[Key("task-0", "json", 0)])
 
 
 OTHER = CALL.format(name="rate", args='{"currency": "JPY"}')
