@@ -19,10 +19,11 @@ from codeact.server.house import House
 from codeact.server.http.app import app as application
 from codeact.server.http.settings import HttpSettings
 from codeact.server.nouns import Share
+from codeact.server.page.documents import Talks
 from codeact.server.page.mounting import mount
 from codeact.server.page.results.shelf import Shelf
 
-from ..keeping import ANNE, a_room, code, keeping  # noqa: TID252 (tests are no package with a name)
+from ..keeping import ANNE, a_room, code, keeping, until  # noqa: TID252 (tests are no package with a name)
 from .harmless import Inspector
 
 pytestmark = pytest.mark.anyio
@@ -175,6 +176,23 @@ async def test_a_shared_chat_is_a_page_without_script_that_ends_where_it_was_sha
             assert "later" not in page.text
             await house.store.delete_share(share.token)
             assert (await client.get(f"/s/{share.token}")).status_code == 404
+
+
+async def test_a_shared_chat_is_drawn_once_and_only_when_it_is_whole(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, code("import time; time.sleep(600)"), "Never said.") as house:
+        room = await a_room(house)
+        await room.send("Wait for it.")
+        await until(room, "action_started")
+        share, talks = await house.share(room.chat.id, owner=ANNE), Talks(house.store)
+        assert "Running" in (await talks.page(share)).decode()
+        await room.stop()
+        await room.telling.flushed()
+        page = await talks.page(share)
+        assert "Stopped" in page.decode()
+        assert await talks.page(share) is page
+        await room.send("And later?")
+        await room.wait()
+        assert await talks.page(share) is page
 
 
 async def test_a_shared_page_shows_its_figures_to_whoever_has_the_link(warm_sandbox: LocalSandbox) -> None:

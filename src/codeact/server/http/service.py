@@ -21,6 +21,7 @@ from codeact.server.http.rate import Rate
 from codeact.server.http.readiness import Readiness
 from codeact.server.http.settings import HttpSettings
 from codeact.server.nouns import Chat
+from codeact.server.sharing import Kept
 from codeact.types import JSON
 
 
@@ -37,6 +38,7 @@ class Service:
     readiness: Readiness = field(default_factory=Readiness)
     draining: bool = False
     conversations: Conversations = field(default_factory=Conversations)  # of the paper's protocol
+    figures: Kept[frozenset[str]] = field(default_factory=lambda: Kept[frozenset[str]](100_000))  # of shared chats
     streams: Counter[str] = field(default_factory=Counter[str])  # open ones, by user
 
     def __post_init__(self) -> None:

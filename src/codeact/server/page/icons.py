@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from codeact.server.pictures import data_url
+
+MARK: Final = (  # ours, also in the browser's tab: a prompt in a box
+    '<svg viewBox="0 0 32 32" width="32" height="32" class="mark" '
+    'aria-hidden="true"><rect width="32" height="32" rx="8" fill="#2f6f5e"/><path d="M9 10.5l5.5 5.5L9 21.5M17.5 22H24"'
+    ' fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round"/></svg>'
+)
+PICTURE: Final = MARK.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"')  # as a file of its own
+ICON: Final = data_url(PICTURE.encode(), "image/svg+xml")
+
 _STROKES = {
     "new": "M12 5v14M5 12h14",
     "search": "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4.5 4.5",
@@ -26,6 +38,10 @@ _STROKES = {
     "close": "M6 6l12 12M18 6L6 18",
     "dark": "M20 14a8 8 0 0 1-10-10 8 8 0 1 0 10 10z",
     "view": "M3 12s3-6 9-6 9 6 9 6-3 6-9 6-9-6-9-6zM12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
+    "variable": "M9 4c-3 0-3 2-3 4s0 4-2 4c2 0 2 2 2 4s0 4 3 4M15 4c3 0 3 2 3 4s0 4 2 4c-2 0-2 2-2 4s0 4-3 4",
+    "settings": "M4 7h9M17 7h3M15 5v4M4 17h3M11 17h9M9 15v4",
+    "leave": "M14 4H5v16h9M10 12h10M17 9l3 3-3 3",
+    "down": "M12 5v14M6 13l6 6 6-6",
     "reset": "M12 4v8M7 7a7 7 0 1 0 10 0",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -14,7 +13,7 @@ from codeact.server.http.routes.files import BYTES, media
 from codeact.server.http.service import Here, Service
 from codeact.server.http.views import Id, NewShare, RunDetail, SharedView, ShareList, ShareView, public
 from codeact.server.nouns import Run, Share
-from codeact.server.tree import path_to
+from codeact.server.sharing import path_of, told_on
 from codeact.server.wire import digests
 
 router = APIRouter(tags=["shares"])
@@ -55,8 +54,7 @@ async def export_share(token: Id, here: Here, form: Annotated[Form, Query()]) ->
 async def share_media(token: Id, digest: str, here: Here) -> Response:
     """A figure of what a link shows: none of what was said later, or on another branch."""
     share = await _share(here, token)
-    path = path_to(await here.house.store.runs(share.chat, trajectories=False), share.head)
-    if not await _shows(here, share.chat, {run.id for run in path}, digest):
+    if digest not in await _figures(here, share):
         raise NotFoundError("there is no such figure")
     answer = await media(here, share.chat, digest)
     answer.headers["cache-control"] = "no-store"  # or a browser would have it after the link was taken back
@@ -74,14 +72,18 @@ async def _share(here: Service, token: str) -> Share:
 async def _shared(here: Service, token: str) -> tuple[Share, list[Run]]:
     """Raises `NotFoundError` as `_share` does."""
     share = await _share(here, token)
-    return share, [public(run) for run in path_to(await here.house.store.runs(share.chat), share.head)]
+    path = await path_of(here.house.store, share)
+    runs = [await here.house.store.run(share.chat, run.id) for run in path]
+    return share, [public(run) for run in runs if run is not None]
 
 
-async def _shows(here: Service, chat: str, runs: Collection[str], digest: str) -> bool:
-    """Whether an event of these runs refers to these bytes."""
-    number = 0
-    while rows := await here.house.store.told(chat, after=number):
-        number = rows[-1].number
-        if any(digest in digests(told.event) for told in rows if told.run in runs):
-            return True
-    return False
+async def _figures(here: Service, share: Share) -> frozenset[str]:
+    """The digests of all bytes that the events of the shared runs refer to."""
+    if (known := here.figures.get(share)) is not None:
+        return known
+    path = await path_of(here.house.store, share)
+    found, ended = set[str](), set[str | None]()
+    async for piece in told_on(here.house.store, share.chat, path):
+        found.update(digest for told in piece for digest in digests(told.event))
+        ended.update(told.run for told in piece if told.event["kind"] == "run_ended")
+    return here.figures.keep(share, frozenset(found), whole=len(ended) == len(path))
