@@ -346,6 +346,29 @@ async def test_a_file_that_is_put_during_a_run_is_given_to_the_next(warm_sandbox
         assert [file["path"] for file in ended.trajectory.agent["files"]] == ["late.csv"]
 
 
+async def test_a_file_that_was_put_goes_with_the_next_message_and_is_written_once(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, code("print(open('a.txt').read())"), "Read.", "Again.") as house:
+        room = await a_room(house)
+        for data in (b"first", b"second"):
+            await room.put("a.txt", data)
+        await room.put("b.txt", b"unwanted")
+        await room.remove("b.txt")
+        assert set(room.given) == {"a.txt"}
+        first = await room.send("Read it")
+        ended = await room.wait()
+        assert first.files == ("a.txt",)
+        assert ended is not None
+        assert ended.trajectory is not None
+        assert ended.trajectory.prompt[-1].text == "Read it\n\nFiles in the working directory: a.txt (6 bytes)"
+        assert ended.trajectory.steps[0].result is not None
+        begun = next(told for told in await events(house, room.chat) if told.event["kind"] == "run_begun")
+        assert [(file["path"], file["size"]) for file in begun.event["files"]] == [("a.txt", 6)]
+        deeds = [deed.detail["path"] for deed in await house.store.deeds(owner=ANNE) if deed.what == "upload"]
+        assert sorted(deeds) == ["a.txt", "a.txt", "b.txt"], "as often as it was given, and not once more"
+        assert (await room.send("And now?")).files == ()
+        await room.wait()
+
+
 async def test_a_new_name_undoes_no_message_that_is_sent_meanwhile(warm_sandbox: LocalSandbox) -> None:
     writing, go_on = anyio.Event(), anyio.Event()
 

@@ -34,7 +34,8 @@ PREPARATION = 60.0  # seconds that preparing a session may take
 MAX_TASK = 100_000  # characters of one message; longer material belongs into a file, where code can read it in parts
 
 
-Given = str | Path | tuple[str, bytes | Path]  # a file for the workspace: one of the host, or what it is to be called
+# A file for the workspace: one of the host, or what it is to be called; with a size, it is there already.
+Given = str | Path | tuple[str, bytes | Path | int]
 
 
 class Record(Protocol):
@@ -127,8 +128,9 @@ class Conversation:
     ) -> RunResult:
         """Send one message and let the agent act until it answers or its budget is used up.
 
-        `files` are copied into the workspace first. With `record` the trajectory is written as it goes; `id` is its id.
-        When this is cancelled or fails, the history keeps every step that was complete, and the conversation can go on.
+        `files` are copied into the workspace first, and the model is told of them. With `record` the trajectory is
+        written as it goes; `id` is its id. When this is cancelled or fails, the history keeps every step that was
+        complete, and the conversation can go on.
 
         Raises:
             UsageError: an empty or over-long message, or a file that is not there.
@@ -294,6 +296,8 @@ class Conversation:
     async def _put(self, file: Given) -> str:
         if isinstance(file, tuple):
             name, data = file
+            if isinstance(data, int):
+                return f"{name} ({data:,} bytes)"
             await self.session.put(name, data)
             size = len(data) if isinstance(data, bytes) else (await anyio.Path(data).stat()).st_size
             return f"{name} ({size:,} bytes)"

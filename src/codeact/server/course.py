@@ -114,19 +114,22 @@ class Course:
             raise
 
     async def _begin(self, text: str, files: Sequence[Given], seed: int) -> Run:
-        names = tuple(file.path for file in files)
+        new = {file.path for file in files}
+        there = {note["path"]: note for note in self.given if note["path"] not in new}.values()
+        notes = [*there, *(file.noted for file in files)]
+        names = tuple(note["path"] for note in notes)
         run = Run(
             id=uuid4().hex, chat=self.chat.id, parent=self.chat.head, text=text, files=names, created=datetime.now(UTC)
         )
         await self.oversight.note("message", run=run.id)
         going = Going(Recording(run, self.shared.store))
         await self._enter(going.recording)
-        self._prepare(files, seed)
+        self._prepare(notes, seed)
         self.going, self.living.stands = going, run.id
         self.oversight.recording = going.recording
-        told = {"kind": "run_begun", "parent": run.parent, "text": text, "files": [file.noted for file in files]}
-        self.oversight.tell(told)
-        self.shared.tasks.start_soon(self._carry_out, going, files)
+        self.oversight.tell({"kind": "run_begun", "parent": run.parent, "text": text, "files": notes})
+        given = [*((note["path"], note["size"]) for note in there), *((file.path, file.data) for file in files)]
+        self.shared.tasks.start_soon(self._carry_out, going, given)
         return run
 
     async def _enter(self, recording: Recording) -> None:
@@ -140,16 +143,15 @@ class Course:
             self.behind = recording
             raise
 
-    def _prepare(self, files: Sequence[Given], seed: int) -> None:
+    def _prepare(self, notes: Sequence[JSON], seed: int) -> None:
         """Let the conversation go on where the chat is, and its record say what it was given."""
         conversation = self.living.conversation
         conversation.follow(self.last)
-        noted = {"files": [*self.given, *(file.noted for file in files)]}
-        described = {**conversation.setup.described, **noted}
+        described = {**conversation.setup.described, "files": notes}
         conversation.setup = replace(conversation.setup, described=described, seed=seed)
         self.given = []  # what is put from now on, the next run was given
 
-    async def _carry_out(self, going: Going, files: Sequence[Given]) -> None:
+    async def _carry_out(self, going: Going, files: Sequence[tuple[str, bytes | int]]) -> None:
         problem: Exception | None = None
         try:
             with going.scope:
@@ -160,12 +162,11 @@ class Course:
             with anyio.CancelScope(shield=True), enduring(f"ending a run of the chat {self.chat.id}"):
                 await self._end(going, problem)
 
-    async def _send(self, recording: Recording, files: Sequence[Given]) -> None:
+    async def _send(self, recording: Recording, files: Sequence[tuple[str, bytes | int]]) -> None:
         run, narrator = recording.run, Narrator(self.oversight.telling, recording.run.id)
         emit = traced(narrator, model=self.living.conversation.setup.model.name, conversation=self.chat.id)
-        given = [(file.path, file.data) for file in files]
         await self.living.keep(run.parent)  # with all that the user did since that run
-        await self.living.conversation.send(run.text, files=given, emit=emit, record=recording, id=run.id)
+        await self.living.conversation.send(run.text, files=files, emit=emit, record=recording, id=run.id)
 
     async def _end(self, going: Going, problem: Exception | None) -> None:
         try:

@@ -68,6 +68,11 @@ class Room:
         return self.course.going.recording.run if self.course and self.course.going else None
 
     @property
+    def given(self) -> Sequence[str]:
+        """Files that were put since the last run, by path: the next message tells of them."""
+        return [note["path"] for note in self.course.given] if self.course else []
+
+    @property
     def busy(self) -> bool:
         """Whether something goes on that sleep would interrupt."""
         return self.running is not None or bool(self._doing)
@@ -75,7 +80,8 @@ class Room:
     # --- messages ---
 
     async def send(self, text: str, *, files: Sequence[tuple[str, bytes]] = ()) -> Run:
-        """Begin a run after `head`; returns at once. `files` are put into the workspace first.
+        """Begin a run after `head`; returns at once. `files` are put into the workspace first; those that were `put`
+        since the last run go with it too.
 
         Raises:
             UsageError: an empty or over-long message, or a file that has no name.
@@ -209,6 +215,7 @@ class Room:
         """Raises `NotFoundError`, `TransferError` as `remove_from`."""
         async with self._alone("a file is being removed") as course:
             await remove_from(course.living.conversation.session, path)
+            course.given = [note for note in course.given if note["path"] != path]
             await self.oversight.note("remove", path=path)
 
     async def variables(self) -> Sequence[Variable]:

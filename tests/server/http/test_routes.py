@@ -202,10 +202,10 @@ def figure(data: str) -> str:
 
 async def test_a_share_shows_its_own_figures_and_no_others(house: House, users: Users) -> None:
     chat = await users.client("ann").create()
-    await chat.put("given.txt", b"given")
     await said(house, chat, figure("shared"))
     share = await chat.share()
     await said(house, chat, figure("later"))
+    await chat.put("given.txt", b"given")
     await (await house.room(chat.id, owner="ann")).telling.flushed()
     async with users.http() as anybody:
         for data, status in ((b"shared", 200), (b"later", 404), (b"given", 404)):
