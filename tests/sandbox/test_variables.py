@@ -36,9 +36,10 @@ SHOWN: list[tuple[Any, str, str, str]] = [
     (date(2026, 1, 2), "date", "", "datetime.date(2026, 1, 2)"),
     (range(10), "range", "len 10", "range(0, 10)"),
     (np.arange(3), "ndarray", "(3,)", "array([0, 1, 2])"),
-    (np.zeros((50, 50)), "ndarray", "(50, 50)", ""),
+    (np.zeros((50, 50)), "ndarray", "(50, 50)", "[0.0, 0.0, 0.0, 0.0, …]"),
     (np.array([object()]), "ndarray", "(1,)", ""),
-    (pd.DataFrame({"a": [1, 2]}), "DataFrame", "(2, 1)", ""),
+    (pd.DataFrame({"a": [1, 2], 7: [3, 4]}), "DataFrame", "(2, 2)", "columns a, 7"),
+    (pd.DataFrame(np.zeros((1, 500))), "DataFrame", "(1, 500)", "columns 0, 1, 2, 3, …"),
     (pd.Series([1.5]), "Series", "(1,)", ""),
     (len, "builtin_function_or_method", "", "<function len>"),
     (row, "function", "", "<function row>"),
@@ -93,7 +94,7 @@ def test_large_values_cost_what_small_ones_do() -> None:
     assert len(row(bytes(50_000_000))[3]) == 80
     assert row(dict.fromkeys(range(1_000_000)))[3] == "{0: None, 1: None, 2: None, 3: None, …}"
     assert row(set(range(1_000_000)))[3] == "{0, 1, 2, 3, …}"
-    assert row(np.broadcast_to(np.zeros(1), (10**6, 1000)))[1:4:2] == ["(1000000, 1000)", ""]
+    assert row(np.broadcast_to(np.zeros(1), (10**6, 1000)))[1:4:2] == ["(1000000, 1000)", "[0.0, 0.0, 0.0, 0.0, …]"]
 
 
 def test_what_is_not_the_agents_is_left_out() -> None:

@@ -123,13 +123,24 @@ def _preview(value: Any, depth: int) -> str:
     if kind in _MAPPINGS:
         return f"{{{_items(value.items(), depth, _pair, len(value))}}}"
     if array := _array_type(value):
-        plain = array.__module__ == "numpy" and kind is array and value.size <= _SMALL and value.dtype.kind in "biufc"
-        return repr(value) if plain else ""  # a large one is known by its shape, one of objects would ask them
+        return _of_array(value, array) if kind is array else ""
     if kind in (FunctionType, BuiltinFunctionType):
         return f"<function {value.__name__}>"
     return (
         f"<class {type.__getattribute__(value, '__name__')}>" if issubclass(kind, type) else f"<{_name(kind)} object>"
     )
+
+
+def _of_array(value: Any, kind: Any) -> str:
+    """A small array of numbers, the first numbers of a large one, the names of a table's columns. One of objects would
+    ask them.
+    """
+    if kind.__name__ == "DataFrame":
+        names = [name for name in value.columns[: _MAX_ITEMS + 1].tolist() if type(name) in (str, int)]
+        return f"columns {_items(names, 0, lambda name, depth: str(name))}"
+    if kind.__module__ != "numpy" or value.dtype.kind not in "biufc":
+        return ""
+    return repr(value) if value.size <= _SMALL else f"[{_items(value.flat[: _MAX_ITEMS + 1].tolist(), 0, _preview)}]"
 
 
 def _name(kind: type) -> str:
