@@ -230,6 +230,32 @@ async def test_quotas_of_runs_chats_processor_time_and_files(warm_sandbox: Local
         assert 0 < refused.value.again <= 3600
 
 
+async def test_what_was_left_running_ends_with_the_hours_processor_time(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, beat=0.05) as house:
+        room = await a_room(house)
+        await room.run_code("import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()")
+        house.shared.ledger.charge(ANNE, 3600)
+        await until(room, "slept")
+        with pytest.raises(QuotaError, match="processor time") as refused:  # waking may be code that runs again
+            await house.room(room.chat.id, owner=ANNE)
+        assert refused.value.again is not None
+        await house.rename(room.chat.id, "Hot", owner=ANNE)  # what needs no interpreter can be done
+
+
+async def test_code_that_runs_again_is_charged(warm_sandbox: LocalSandbox) -> None:
+    spin = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
+    async with keeping(warm_sandbox, code(spin), "Done.") as house:
+        room = await a_room(house)
+        await room.send("Spin")
+        await room.wait()
+        used = house.shared.ledger.cpu(ANNE)
+        assert used >= 0.2
+        await room.close(save=False)
+        await house.room(room.chat.id, owner=ANNE)
+        assert room.woken == "replayed"
+        assert house.shared.ledger.cpu(ANNE) >= used + 0.2
+
+
 async def test_a_quota_of_disk_counts_uploads_and_sleeping_sessions(warm_sandbox: LocalSandbox) -> None:
     async with keeping(warm_sandbox, "Hello.", quotas=Quotas(own_disk=20_000)) as house:
         room = await a_room(house)

@@ -305,6 +305,7 @@ def living_of(shared: Shared, oversight: Oversight) -> Living:
         agent=agent_of(shared, oversight, shared.settings.fitted(chat.settings)),
         tasks=shared.tasks,
         fetch=fetch,
+        charge=oversight.charge,
         most=shared.settings.checkpoints,
         replay_time=shared.settings.replay_time,
     )

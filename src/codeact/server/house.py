@@ -264,6 +264,7 @@ class House:
     async def wake(self, room: Room) -> None:
         """For rooms: see `Keeper`."""
         self.shared.check_open()
+        self.shared.ledger.check_cpu(room.chat.owner)  # waking may be code that runs again
         with anyio.move_on_after(self.settings.closing) as limit:
             await self._make_room(room)
         if limit.cancelled_caught:
@@ -358,7 +359,8 @@ class House:
         if (course := room.course) is None:
             return
         course.oversight.charge(course.session)
-        if not room.busy and time.monotonic() - room.used_at > self.settings.idle:
+        spent = self.shared.ledger.spent(room.chat.owner)  # by programs that were left running, which sleep ends
+        if not room.busy and (spent or time.monotonic() - room.used_at > self.settings.idle):
             await room.sleep()
         else:
             await course.settle()

@@ -58,10 +58,14 @@ class Ledger:
         self._forget(owner)
         return sum(seconds for _, seconds in self._cpu[owner])
 
+    def spent(self, owner: str) -> bool:
+        """Whether the hour's processor time is used up."""
+        return self.cpu(owner) >= self.quotas.own_cpu
+
     def check_cpu(self, owner: str) -> None:
         """Raises `QuotaError` where the hour's processor time is used up."""
-        used = self.cpu(owner)
-        if used >= self.quotas.own_cpu:
+        if self.spent(owner):
+            used = self.cpu(owner)
             again = max(1.0, self._cpu[owner][0][0] + _HOUR - time.monotonic())
             raise QuotaError(
                 f"{used:,.0f} s of processor time were used within an hour; {self.quotas.own_cpu:,.0f} s are allowed",

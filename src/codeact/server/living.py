@@ -55,6 +55,7 @@ class Living:
     agent: Agent
     tasks: TaskGroup
     fetch: Fetch
+    charge: Callable[[Session | None], None]  # enters the processor time of a session before it ends
     most: int  # checkpoints
     replay_time: float  # seconds
     stands: str | None = None  # after which run the session is now
@@ -78,6 +79,7 @@ class Living:
         self.conversation.marked = False  # the states that it returns to are kept here
 
     async def close(self) -> None:
+        self.charge(self.session)
         held, self._held = self._held, None
         self.past.clear()
         if held is not None:

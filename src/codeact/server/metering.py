@@ -21,15 +21,19 @@ class Meter:
     _cpu: float = 0.0  # seconds that the session had used when that was last looked at
 
     def charge(self, session: Session | None) -> None:
-        """Enter what a session has used since this was last called; what a new one has used is its own start."""
-        if not isinstance(session, BoxSession) or not session.alive:
+        """Enter what a session has used since this was last called: of a new one all, also its start."""
+        if not isinstance(session, BoxSession):
             return
-        used = session.meter.cpu_seconds()
+        used = session.meter.cpu_seconds()  # also of one whose interpreter has died: other programs may be left
         if used is None:  # counted elsewhere
             return
-        if session is self.session:
-            self.ledger.charge(self.owner, used - self._cpu)
+        self.ledger.charge(self.owner, used - (self._cpu if session is self.session else 0.0))
         self.session, self._cpu = session, used
+
+    def check(self) -> None:
+        """Raises `QuotaError` where the hour's processor time is used up, with what the session uses just now."""
+        self.charge(self.session)
+        self.ledger.check_cpu(self.owner)
 
     @contextmanager
     def charged(self, session: Session) -> Generator[None]:

@@ -67,8 +67,7 @@ class Oversight:
             await self.recording.kept()
         if self.telling.problem:  # perhaps no more
             await self.telling.flushed()
-        self.charge(self.meter.session)
-        self.shared.ledger.check_cpu(self.chat.owner)
+        self.meter.check()
 
     async def keep_hold(self) -> None:
         """Before a write: this process may have stood still for longer than its lease. Raises as `hold`."""

@@ -184,17 +184,45 @@ async def test_an_idle_container_is_gone_and_a_used_one_is_not(warm_sandbox):
         assert not containers.turnstile.inside
 
 
-async def test_what_is_left_running_in_a_container_is_charged(serve):
-    code = "import threading\n\ndef burn():\n    while True:\n        pass\n\nthreading.Thread(target=burn).start()"
-    burn = f"```python\n{code}\n```"
-    async with serve(burn, "It burns.", beat=0.1) as place, place.client() as client:
-        tools = [{"type": "code_interpreter", "container": {"type": "auto"}}]
-        response = await client.responses.create(model="codeact", input="Burn", tools=tools)
+_TOOLS = [{"type": "code_interpreter", "container": {"type": "auto"}}]
+
+
+async def test_what_is_left_running_in_a_container_is_charged_and_ends_with_the_hours_time(serve):
+    burn = "import threading\n\ndef burn():\n    while True:\n        pass\n\nthreading.Thread(target=burn).start()"
+    async with serve(f"```python\n{burn}\n```", "It burns.", beat=0.1) as place, place.client() as client:
+        response = await client.responses.create(model="codeact", input="Burn", tools=_TOOLS)
         assert response.output_text == "It burns."
-        used = place.house.shared.ledger.cpu("ada")
+        ledger = place.house.shared.ledger
+        used = ledger.cpu("ada")
         with anyio.fail_after(60):
-            while place.house.shared.ledger.cpu("ada") < used + 0.5:  # noqa: ASYNC110 -- of another process
+            while ledger.cpu("ada") < used + 0.1:  # noqa: ASYNC110 -- of another process
                 await anyio.sleep(0.05)
+            ledger.charge("ada", 3600)
+            while [each async for each in client.containers.list()]:  # noqa: ASYNC110 (its task tells nobody)
+                await anyio.sleep(0.05)
+        with pytest.raises(openai.RateLimitError, match="processor time"):
+            await client.containers.create(name="more")
+        with pytest.raises(openai.RateLimitError, match="processor time"):
+            await client.responses.create(model="codeact", input="Again")
+
+
+async def test_an_action_ends_with_the_hours_processor_time(serve):
+    action = "```python\nopen('on', 'w').close()\nimport time; time.sleep(600)\n```"
+    async with serve(action, beat=0.1) as place, place.client() as client, anyio.create_task_group() as tasks:
+
+        async def ask() -> None:
+            with pytest.raises(openai.RateLimitError, match="processor time"):
+                await client.responses.create(model="codeact", input="Wait", tools=_TOOLS)
+
+        async def on() -> bool:
+            files = client.containers.files
+            return any([file async for one in client.containers.list() async for file in files.list(one.id)])
+
+        tasks.start_soon(ask)
+        with anyio.fail_after(60):
+            while not await on():  # noqa: ASYNC110 (code in a box tells nobody)
+                await anyio.sleep(0.05)
+        place.house.shared.ledger.charge("ada", 3600)
 
 
 async def test_a_file_may_be_as_large_as_the_quota_says(serve):

@@ -70,7 +70,7 @@ class Container:
     meter: Meter
     active: float  # seconds since the epoch
     deadline: float  # of the event loop's clock
-    busy: bool = False
+    using: anyio.CancelScope | None = None  # of who has its interpreter
     automatic: bool = False  # made for a response; gives way to another such
     over: anyio.Event = field(default_factory=anyio.Event)
     gone: anyio.Event = field(default_factory=anyio.Event)
@@ -79,6 +79,10 @@ class Container:
     @property
     def session(self) -> Session:
         return self.place.session
+
+    @property
+    def busy(self) -> bool:
+        return self.using is not None
 
     @property
     def card(self) -> dict[str, JSON]:
@@ -99,26 +103,36 @@ class Container:
         self.active, self.deadline = time.time(), anyio.current_time() + self.idle
 
     def charge(self) -> None:
-        """Enter the processor time that it has used so far, also by what was left running in it."""
+        """Enter the processor time that it has used so far, also by what was left running in it. Where its user has
+        none left it ends, with all that runs in it.
+        """
         self.meter.charge(self.session)
+        if self.meter.ledger.spent(self.owner):
+            self.over.set()
+            if self.using is not None:
+                self.using.cancel()
 
     @contextmanager
     def used(self) -> Generator[None]:
         """For the body, its interpreter is taken.
 
         Raises:
-            ConflictError: it is taken already. NotFoundError: it has just ended.
+            ConflictError: it is taken already. NotFoundError: it has just ended. QuotaError: it was ended, because the
+            processor time of its user is used up.
         """
         if self.over.is_set():
             raise NotFoundError(f"there is no container {self.id!r} any more")
         if self.busy:
             raise ConflictError(f"the container {self.id} is running something; wait for that, or cancel it")
-        self.busy = True
+        self.using = anyio.CancelScope()
         try:
-            yield
+            with self.using as using:
+                yield
         finally:
-            self.busy = False
+            self.using = None
             self.touch()
+        if using.cancelled_caught:
+            self.meter.ledger.check_cpu(self.owner)
 
     async def until_over(self) -> None:
         """Until it is closed, or has not been used for its time."""
@@ -201,6 +215,7 @@ class Containers:
         automatic: bool = False,
     ) -> Container:
         """Raises `QuotaError` where there are too many, and what opening a session raises."""
+        self.ledger.check_cpu(owner)
         if automatic:
             await self._make_room(owner)
         idle = min(idle or self.quotas.container_idle, self.quotas.container_idle)

@@ -53,8 +53,12 @@ class Lent:
     """What one user is lent for one request."""
 
     house: House
-    owner: str
     through: str  # which endpoint, for the audit log
+    meter: Meter
+
+    @property
+    def owner(self) -> str:
+        return self.meter.owner
 
     def agent(self, settings: Settings, *, seed: int | None = None) -> Agent:
         """An agent each of whose actions is in the audit log before it is taken.
@@ -66,7 +70,12 @@ class Lent:
         return agent if seed is None else replace(agent, seed=seed)
 
     async def _note(self, subject: CodeAction | ToolCalls | ToolCall) -> bool:
-        """Not a question to anybody: the sandbox is the boundary, and no tool is offered that would need approval."""
+        """Not a question to anybody: the sandbox is the boundary, and no tool is offered that would need approval.
+
+        Raises:
+            QuotaError: the hour's processor time is used up. StoreError: the audit log cannot be written.
+        """
+        self.meter.check()
         code = subject.code[:_NOTED] if isinstance(subject, CodeAction) else str(subject)[:_NOTED]
         await self.house.shared.note(self.owner, None, "action", through=self.through, code=code)
         return True
@@ -77,4 +86,4 @@ class Lent:
 
     def charged(self, session: Session) -> AbstractContextManager[None]:
         """The processor time that a session of one request uses in the body is this user's."""
-        return Meter(self.house.shared.ledger, self.owner).charged(session)
+        return self.meter.charged(session)

@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from codeact.sandbox import sandbox
 from codeact.sandbox.network import network_policy
 from codeact.server.house import House
+from codeact.server.metering import Meter
 from codeact.server.nouns import Settings
 from codeact.server.openai.containers import Container, Containers
 from codeact.server.openai.lent import Lent
@@ -61,8 +62,9 @@ class Office:
         """`provider:model` of all that are offered, the default first."""
         return tuple(self.house.settings.models)
 
-    def lent(self, owner: str, through: str) -> Lent:
-        return Lent(self.house, owner, through)
+    def lent(self, owner: str, through: str, meter: Meter | None = None) -> Lent:
+        """`meter`: of the session that is used, where that outlives the request."""
+        return Lent(self.house, through, meter or Meter(self.house.shared.ledger, owner))
 
     @property
     def uploads(self) -> Uploads:

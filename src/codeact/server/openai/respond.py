@@ -63,11 +63,11 @@ async def respond(office: Office, answering: Answering, prompt: Prompt) -> None:
 
 async def _act(office: Office, answering: Answering, prompt: Prompt, container: Container) -> None:
     items = answering.begin(container.id)
-    lent = office.lent(answering.owner, "responses")
+    lent = office.lent(answering.owner, "responses", container.meter)
     async with _agent(lent, answering, prompt, container).open() as conversation:
         bound(conversation, answering.asked.max_output_tokens)
         async with _forgetting(conversation):
-            with container.meter.charged(container.session):
+            with lent.charged(container.session):
                 await say(conversation, prompt, items.hear)
         container.given.update(file.name for file in prompt.files)
         answering.messages = _history(conversation)
