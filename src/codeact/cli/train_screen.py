@@ -120,6 +120,10 @@ def print_plan(plan: Planned, console: Console) -> None:
     console.print(Text(harmless(f"{plan.base}: {trained}")))
     goes_on = f", of which {plan.done:,} are done" if plan.done else ""
     console.print(Text(f"{plan.packs:,} packs, {100 * plan.filled:.0f} % full; {plan.steps:,} steps{goes_on}"))
+    every = sum(counts.tokens for name, counts in plan.counts.items() if name != "validation")
+    if plan.shared:
+        words = f"{plan.shared:,} of {every:,} tokens are beginnings that others have too, and not computed again"
+        console.print(Text(words))
     if plan.seconds is not None:
         console.print(Text(f"about {describe.seconds(plan.seconds)}, judged by one short sequence"))
 

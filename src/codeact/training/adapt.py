@@ -11,12 +11,14 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 
+from codeact.training import attention
 from codeact.training.settings import Settings
 
 
 def trainable(model: PreTrainedModel, settings: Settings) -> PreTrainedModel | PeftModel:
     """The model made ready. An adapter begins as nothing (one matrix of two is zero): the first loss is the base's."""
     model.config.use_cache = False
+    model.set_attn_implementation(attention.NAME)
     if settings.full:
         return model.float()  # the optimiser's small steps would be lost in bfloat16
     config = LoraConfig(

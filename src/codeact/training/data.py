@@ -51,6 +51,11 @@ class Prepared:
     length: int
 
     @property
+    def shared(self) -> int:
+        """Tokens that are not computed, because another sequence of a pack begins with them too."""
+        return sum(pack.shared for pack in self.packs)
+
+    @property
     def filled(self) -> float:
         """The share of all places in packs that hold a token."""
         return sum(map(len, self.packs)) / (len(self.packs) * self.length)

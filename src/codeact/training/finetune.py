@@ -198,6 +198,7 @@ def _planned(
         base=order.base.name,
         counts=prepared.counts,
         packs=len(prepared.packs),
+        shared=prepared.shared,
         filled=prepared.filled,
         steps=prepared.steps(order.settings),
         done=done,

@@ -10,8 +10,8 @@ import time
 import torch
 
 from codeact.training.data import Prepared
-from codeact.training.packing import Collate, Pack
-from codeact.training.trainer import summed_loss
+from codeact.training.packing import Pack, collate
+from codeact.training.trainer import token_losses
 
 _ENOUGH = 256  # tokens; fewer say little
 
@@ -21,14 +21,14 @@ def tokens_per_second(model: torch.nn.Module, prepared: Prepared, bfloat16: bool
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     sequences = sorted((each for pack in prepared.packs for each in pack.sequences), key=len)
     chosen = next((each for each in sequences if len(each) >= _ENOUGH), sequences[-1])
-    inputs = {name: value.to(device) for name, value in Collate(0)([Pack((chosen,))]).items()}
+    inputs = {name: value.to(device) for name, value in collate([Pack((chosen,))]).items()}
     model.to(device)
     seconds = 0.0
     for _ in range(2):
         begun = time.monotonic()
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16):
-            loss, _ = summed_loss(model, inputs)
-        loss.backward()
+            losses, _ = token_losses(model, inputs)
+        losses.sum().backward()
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds = time.monotonic() - begun

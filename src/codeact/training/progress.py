@@ -17,6 +17,7 @@ class Planned:
     base: str
     counts: Mapping[str, Counts]  # by what the files are for: data, general, validation
     packs: int
+    shared: int  # tokens that are not computed, because another sequence of their pack begins with them too
     filled: float  # share of the places in packs that hold a token
     steps: int
     done: int  # steps of an earlier start that is gone on with

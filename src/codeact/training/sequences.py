@@ -28,6 +28,7 @@ class Sequence:
     """One document: its tokens, and which of them the model is trained to write."""
 
     row: str
+    kind: str  # its first message: sequences of one kind begin alike
     tokens: NDArray[np.int32]  # (T,)
     trained: NDArray[np.bool_]  # (T,)
 
@@ -68,7 +69,7 @@ def encode_rows(
         turns = len(encoded.ends) - len(fitting)
         cut, turns_cut = cut + bool(turns), turns_cut + turns
         tokens += fitting[-1]
-        kept.append(Sequence(row.id, encoded.tokens[: fitting[-1]], encoded.trained[: fitting[-1]]))
+        kept.append(_sequence(row, encoded, fitting[-1]))
     if not kept:
         raise UsageError(f"none of {total:,} rows fits in --length {length:,}; the longest has {longest:,} tokens")
     return kept, Counts(
@@ -81,6 +82,10 @@ def encode_rows(
         turns_cut=turns_cut,
         dropped=total - len(kept),
     )
+
+
+def _sequence(row: Row, encoded: _Encoded, end: int) -> Sequence:
+    return Sequence(row.id, row.messages[0].content, encoded.tokens[:end], encoded.trained[:end])
 
 
 def _fitting(encoded: _Encoded, length: int, too_long: TooLong) -> tuple[int, ...]:

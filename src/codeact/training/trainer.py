@@ -23,7 +23,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from codeact.errors import UsageError
-from codeact.training.packing import Collate, Pack
+from codeact.training.attention import branches
+from codeact.training.packing import Pack, collate
 from codeact.training.sequences import IGNORED
 from codeact.training.settings import Settings
 
@@ -32,6 +33,8 @@ Batch = dict[str, torch.Tensor]
 
 class AssistantTrainer(Trainer):
     """Trains on what the assistant writes; counts the tokens that it has read."""
+
+    collate = staticmethod(collate)
 
     def __init__(
         self,
@@ -45,13 +48,12 @@ class AssistantTrainer(Trainer):
         self.validation = validation
         self.settings = settings
         self.tokens_read = 0  # by this process, since it began
-        padding = model.config.pad_token_id or 0
         super().__init__(
             model=cast("PreTrainedModel", model),
             args=arguments,
             train_dataset=cast("Any", packs),
             eval_dataset=cast("Any", validation or None),
-            data_collator=cast("Any", Collate(padding)),
+            data_collator=cast("Any", self.collate),
             callbacks=[callback],
         )
         self.remove_callback(PrinterCallback)  # our own callback tells what happens
@@ -65,11 +67,16 @@ class AssistantTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """The sum over trained tokens, divided by their number in the whole step, on all devices together."""
-        total, count = summed_loss(model, inputs)
+        total, count = self.summed(model, inputs)
         self.tokens_read += inputs["input_ids"].numel()
         if num_items_in_batch is None:
             return total / count
         return total / num_items_in_batch * self.accelerator.num_processes  # gradients are averaged over processes
+
+    def summed(self, model: torch.nn.Module, inputs: Batch) -> tuple[torch.Tensor, int]:
+        """The loss, and over how many it is the sum: here, trained tokens."""
+        losses, _ = token_losses(model, inputs)
+        return losses.sum(), len(losses)
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
         """Linear warm-up, then a cosine down to a share of the rate, as in the paper. transformers' own has a rate of 0
@@ -80,17 +87,16 @@ class AssistantTrainer(Trainer):
         return self.lr_scheduler
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The loss on validation, weighed by token. Each process computes all of it: it is small."""
+        """The loss on validation. Each process computes all of it: it is small."""
         model = cast("torch.nn.Module", self.model)
         was_training = model.training
         model.eval()
-        collate = cast("Collate", self.data_collator)
         total = count = 0.0
         with torch.no_grad(), self.compute_loss_context_manager():
             for pack in self.validation:
-                inputs = cast("Batch", self._prepare_inputs(cast("Any", collate([pack]))))
-                loss, trained = summed_loss(model, inputs)
-                total, count = total + loss.item(), count + trained
+                inputs = cast("Batch", self._prepare_inputs(cast("Any", self.collate([pack]))))
+                loss, counted = self.summed(model, inputs)
+                total, count = total + loss.item(), count + counted
         model.train(was_training)
         metrics = {"eval_loss": total / count}
         self.log(metrics)
@@ -98,23 +104,22 @@ class AssistantTrainer(Trainer):
         return metrics
 
 
-def summed_loss(model: torch.nn.Module, inputs: Batch) -> tuple[torch.Tensor, int]:
-    """The loss summed over trained tokens, and their number.
+def token_losses(model: torch.nn.Module, inputs: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss of each trained token, and its place in the row: (K,) both.
 
     Logits are computed only where a trained token follows: over a vocabulary of 150,000 they are a third of the work of
     a small model, and more memory than all else.
     """
-    targets = inputs["labels"][:, 1:]  # (B, T - 1): place t predicts the token at t + 1
-    wanted = (targets != IGNORED).any(dim=0).nonzero().squeeze(-1)  # (K,), the same for all rows
+    targets = inputs["labels"][0, 1:]  # (T - 1,): place t foretells the token at t + 1
+    wanted = (targets != IGNORED).nonzero().squeeze(-1)  # (K,)
     logits = model(
         input_ids=inputs["input_ids"],
-        position_ids=inputs["position_ids"],  # and no attention mask: see `packing`
+        position_ids=inputs["position_ids"],
+        row=branches(inputs["position_ids"][0].tolist()),  # who sees whom, for `attention`
         logits_to_keep=wanted,
         use_cache=False,
-    ).logits  # (B, K, V)
-    kept = targets[:, wanted].flatten()
-    total = cross_entropy(logits.float().flatten(0, 1), kept, ignore_index=IGNORED, reduction="sum")
-    return total, int((kept != IGNORED).sum())
+    ).logits[0]  # (K, V)
+    return cross_entropy(logits.float(), targets[wanted], reduction="none"), wanted + 1
 
 
 def share_of_rate(settings: Settings, steps: int, step: int) -> float:
