@@ -115,3 +115,23 @@ def test_a_record_names_the_adapter_by_its_hash(store: Store, tmp_path: Path) ->
         written(path, OF_FAKE)
     assert adapter_of(store, "local:fake", {}) is None
     assert adapter_of(store, "openai:fake+x", {}) is None
+
+
+@pytest.mark.anyio
+async def test_an_adapter_that_was_replaced_since_it_was_planned_with_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "base.gguf").write_bytes(DATA)
+    path = written(tmp_path / "adapter.gguf", OF_FAKE)
+    planned = read_adapter(path).sha256
+    written(path, {**OF_FAKE, "codeact.description": "another"})
+    with pytest.raises(WeightsError, match=rf"was replaced after this was planned: .*, not {planned[:12]}…"):
+        async with open_local(str(tmp_path / "base.gguf"), adapter=path, adapter_sha256=planned):
+            pass
+
+
+def test_a_record_that_is_not_the_stores_is_not_believed(store: Store, tmp_path: Path) -> None:
+    for said in ("not JSON", f'{{"file": "base.gguf", "sha256": "{"0" * 64}"}}'):
+        path = tmp_path / "elsewhere" / "base.gguf"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(DATA)
+        (path.parent / "weights.json").write_text(said)
+        assert store.fingerprint(path) == FAKE.sha256

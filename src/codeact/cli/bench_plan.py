@@ -30,7 +30,7 @@ AT_ONCE = 8  # episodes of a hosted model: most of their time is waiting for it
 _NO_SETTING = {
     *("api_key", "base_url", "headers", "home", "prices"),
     *("connect_timeout", "timeout", "retries", "start_limit"),
-    *("parallel", "prompt_cache", "threads"),
+    *("parallel", "prompt_cache", "threads", "adapter_sha256"),
 }
 
 
@@ -101,7 +101,7 @@ class Jobs:
                 actions=formats(self.actions),
                 seeds=range(1 if model in EXPERTS else self.seeds),  # an oracle has no chance in it
                 options={**shown, **_share(tasks, everything, options)},
-                settings=_settings(model, given, options),
+                settings=_settings(given, options),
             )
             path = self.folder / f"{as_name(f'{found.name}-{profile}-{model}')}.jsonl"
             if any(path == other.path for other in planned):
@@ -189,16 +189,19 @@ def _model_options(model: str, options: JobOptions, prices: Mapping[str, Prices]
         given["parallel"] = options.at_once
     if options.max_cost is not None and "prices" not in given and provider != "local":
         raise UsageError(f"--max-cost cannot be held without the prices of {model}; give --prices {model}=IN,OUT")
-    return given | named_values("--model-option", options.model_option, "context=4096")
+    given |= named_values("--model-option", options.model_option, "context=4096")
+    if adapter := adapter_of(Store(default_root(os.environ)), model, given):
+        given["adapter_sha256"] = adapter.sha256  # another one may lie at its path before it is opened
+    return given
 
 
-def _settings(model: str, model_options: Mapping[str, Any], options: JobOptions) -> dict[str, JSON]:
+def _settings(model_options: Mapping[str, Any], options: JobOptions) -> dict[str, JSON]:
     """What the job's header says of how it was run, so that results of different settings are never mixed. An adapter
     is named by its hash: another one may lie at its path tomorrow.
     """
     settings = {name: value for name, value in model_options.items() if name not in _NO_SETTING}
-    if adapter := adapter_of(Store(default_root(os.environ)), model, model_options):
-        settings["adapter"] = adapter.sha256
+    if "adapter_sha256" in model_options:
+        settings["adapter"] = model_options["adapter_sha256"]
     if options.reply_tokens is not None:
         settings["reply_tokens"] = options.reply_tokens
     if options.sandbox != "local":

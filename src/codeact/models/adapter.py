@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from codeact.errors import WeightsError
+from codeact.models.fingerprint import fingerprint
 from codeact.models.gguf import read_gguf, read_header
 
 FILE: Final = "adapter.gguf"  # as a training calls it; then the folder says which it is
@@ -72,7 +72,7 @@ def read_adapter(path: Path) -> AdapterInfo:
     own = {key.removeprefix(OWN): str(value) for key, value in header.values.items() if key.startswith(OWN)}
     return AdapterInfo(
         path=path,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=fingerprint(path),
         architecture=header.info.architecture,
         base_sha256=own.pop("base_sha256", ""),
         base_name=own.pop("base_name", ""),

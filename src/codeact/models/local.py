@@ -14,13 +14,20 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
-from codeact.errors import BadResponseError, ConnectionLostError, MissingExtraError, ModelError, SetupError, UsageError
+from codeact.errors import (
+    BadResponseError,
+    ConnectionLostError,
+    MissingExtraError,
+    ModelError,
+    SetupError,
+    UsageError,
+    WeightsError,
+)
 from codeact.events import Emit, ignore
 from codeact.models.adapter import read_adapter
 from codeact.models.base import Model
 from codeact.models.cores import physical_cores
 from codeact.models.endpoint import EndpointOptions, Vendor, endpoint
-from codeact.models.fingerprint import fingerprint
 from codeact.models.gguf import read_gguf
 from codeact.models.hosted import HostedModel
 from codeact.models.llama_process import LlamaProcess, run_llama
@@ -48,6 +55,7 @@ class LocalOptions:
     max_tokens: int = 2048  # of one completion, where the caller sets none: small models do not always find an end
     start_limit: float = 180.0  # seconds to load the weights
     adapter: str | Path | None = None  # a GGUF LoRA that was trained on these weights, added to them
+    adapter_sha256: str | None = None  # which one it has to be, where that was written down before
 
 
 @asynccontextmanager
@@ -80,7 +88,7 @@ async def open_local(
         raise UsageError(f"{name!r} has an adapter already, so it cannot take {str(read.adapter)!r} as well")
     path = await _find(named.base, store, pull, progress)
     read = replace(read, adapter=named.adapter or read.adapter)
-    settings = await to_thread.run_sync(_settings, named.base, path, read)
+    settings = await to_thread.run_sync(_settings, named.base, path, read, store)
 
     def run() -> AbstractAsyncContextManager[_Running]:
         return _run(settings, read)
@@ -229,7 +237,7 @@ async def _find(name: str, store: Store, pull: bool, progress: Report) -> Path:
     return await store.pull(name, progress) if pull and name in store.known else store.path(name)
 
 
-def _settings(name: str, path: Path, options: LocalOptions) -> LlamaSettings:
+def _settings(name: str, path: Path, options: LocalOptions, store: Store) -> LlamaSettings:
     """Blocks while the headers of the files are read, which also finds a file that is none."""
     path = path.expanduser()
     trained = read_gguf(path).context
@@ -238,7 +246,12 @@ def _settings(name: str, path: Path, options: LocalOptions) -> LlamaSettings:
         raise UsageError(f"{name} was trained to read {trained:,} tokens, so its context cannot be {context:,}")
     adapter = None if options.adapter is None else read_adapter(Path(options.adapter).expanduser())
     if adapter is not None:
-        adapter.check_base(path, fingerprint(path))
+        adapter.check_base(path, store.fingerprint(path))
+        if options.adapter_sha256 not in (None, adapter.sha256):
+            raise WeightsError(
+                f"the adapter {str(adapter.path)!r} was replaced after this was planned: its sha256 is "
+                f"{adapter.sha256[:12]}…, not {str(options.adapter_sha256)[:12]}…; start again with this one"
+            )
     return LlamaSettings(
         path=str(path.absolute()),
         alias=f"{name}+{adapter.label}" if adapter else name,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codeact.errors import UsageError
-from codeact.models.fingerprint import fingerprint
 from codeact.models.store import Store, default_root
 
 LOCAL = "local:"
@@ -38,4 +37,4 @@ def find_base(base: str | Path, home: str | Path | None = None) -> Base:
     else:
         path = Path(given.removeprefix(LOCAL)).expanduser()
         given = path.name
-    return Base(name=given, path=path, sha256=fingerprint(path))
+    return Base(name=given, path=path, sha256=store.fingerprint(path))

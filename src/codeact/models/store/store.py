@@ -21,6 +21,7 @@ from anyio import to_thread
 
 from codeact.errors import UsageError, WeightsError
 from codeact.models.adapter import AdapterInfo, read_adapter
+from codeact.models.fingerprint import fingerprint
 from codeact.models.gguf import read_gguf
 from codeact.models.store.adapted import SHIPPED, AdaptedWeights, LocalName, read_adapted, split_name
 from codeact.models.store.disk import LOCKS, PARTIALS, check_room, locked, locked_now, writing_to
@@ -92,6 +93,18 @@ class Store:
                 f"the file of {name} has {size:,} bytes instead of {entry.size:,}; remedy: {self._remedy(name)}"
             )
         return entry.path
+
+    def fingerprint(self, path: Path) -> str:
+        """The sha256 of a file of weights. The store knows those of its own, and believes no record but its own; of any
+        other file every byte is read.
+
+        Raises:
+            WeightsError: the file cannot be read, or the store's record of it.
+        """
+        entry = read_entry(path.parent) if path.parent.parent == self.root else None
+        if entry is not None and entry.path == path and path.stat().st_size == entry.size:
+            return entry.sha256
+        return fingerprint(path)
 
     async def pull(self, name: str, progress: Report = unheard, *, source: SourceKind | None = None) -> Path:
         """Make sure that known weights are here: fetch what is missing, verify the whole, put it in place.
