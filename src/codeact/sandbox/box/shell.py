@@ -28,14 +28,13 @@ from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.formatters import DisplayFormatter
-from IPython.core.inputtransformer2 import leading_empty_lines
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.profiledir import ProfileDir
 from IPython.utils.text import SList
-from traitlets import Type, default
+from traitlets import Instance, Type, default
 from traitlets.config import Config
 
-from . import magics, tracebacks, variables
+from . import cells, magics, tracebacks, variables
 from .loops import LoopRunner
 
 _BACKEND = f"{__package__}.figures"
@@ -115,6 +114,7 @@ class Shell(InteractiveShell):
     displayhook_class = Type(_LastValue)
     display_pub_class = Type(_Publisher)
     compiler_class = Type(_Compiler)
+    input_transformer_manager = Instance(cells.Transformers, ())
 
     show: Show
     flush: Callable[[], None]
@@ -156,6 +156,11 @@ class Shell(InteractiveShell):
             return super().run_cell("\n" * above + raw_cell, *args, **kwargs)
         finally:
             cells.name, cells.inside = name, inside
+
+    def should_run_async(self, raw_cell: str, *, transformed_cell: str | None = None, **kwargs: Any) -> bool:
+        return cells.may_await(transformed_cell or raw_cell) and super().should_run_async(
+            raw_cell, transformed_cell=transformed_cell, **kwargs
+        )
 
     @property
     def _cells(self) -> _Compiler:
@@ -301,9 +306,6 @@ def make() -> Shell:
     shell = Shell.instance(config=config)
     shell.show, shell.flush = (lambda bundle: None), (lambda: None)
     shell.loop_runner = LoopRunner()
-    # Leading empty lines must stay, or line numbers in tracebacks would be off by as many.
-    cleanup = shell.input_transformer_manager.cleanup_transforms
-    cleanup[:] = [transform for transform in cleanup if transform is not leading_empty_lines]
     magics.register(shell)
     builtins.input, getpass.getpass = _refuse("input"), _refuse("getpass")
     sys.argv = [""]  # as in a session at a terminal; those of this process are none of the agent's
