@@ -59,8 +59,9 @@ class TimedWriter(io.BufferedIOBase):
         return len(data)
 
     def flush(self) -> None:
-        with self._lock:
-            self._send()
+        if self._buffer:  # what another thread is sending is still in it
+            with self._lock:
+                self._send()
 
     def mark(self, earlier: frozenset[threading.Thread]) -> None:
         """From now on mark what these threads print, line by line."""
