@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from codeact.sandbox.clock import Clock
-from codeact.sandbox.watch import Watch
+from codeact.sandbox.watch import Pace, Watch
 
 pytestmark = pytest.mark.anyio
 
@@ -93,3 +93,30 @@ def test_a_clock_stands_still_until_all_pauses_are_over() -> None:
     time.sleep(0.01)
     clock.go_on()
     assert first + 0.01 <= clock.runs_out_at <= time.monotonic() + 1000
+
+
+async def test_staying_awake_ends_when_something_happens_or_a_moment_is_over(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    with contextlib.closing(Watch([ours.fileno()])) as watch:
+        assert not watch.soon()
+        theirs.send(b"x")
+        assert watch.soon()
+
+
+async def test_nobody_stays_awake_for_what_has_not_come_three_times(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    with contextlib.closing(Watch([ours.fileno()])) as watch:
+        pace = Pace(hold=60)
+        theirs.send(b"x")
+        assert not pace.stays_awake(watch)  # others have had no turn yet
+        pace.rested()
+        assert pace.stays_awake(watch)
+        ours.recv(1)
+        for _ in range(3):
+            pace.rested()
+            assert not pace.stays_awake(watch)
+        theirs.send(b"x")
+        pace.rested()
+        assert not pace.stays_awake(watch)

@@ -30,7 +30,7 @@ from codeact.sandbox.escalation import Escalation
 from codeact.sandbox.handover import handing_over
 from codeact.sandbox.output import Pipe
 from codeact.sandbox.shown import Shown
-from codeact.sandbox.watch import Watch
+from codeact.sandbox.watch import Pace, Watch
 from codeact.sandbox.wire import WireClosedError
 from codeact.sandbox.worker import Worker
 from codeact.types import ToolBox, ToolRecord
@@ -70,6 +70,7 @@ class Action:
         self._escalation = Escalation(worker)
         self._calls = Calls(wire=worker.wire, tools=tools, limit=limits.tool_calls, clock=self._clock)
         self._watch: Watch | None = None  # while somebody attends
+        self._pace = Pace()
         self._requests = deque[reports.Request]()  # calls that were heard and are not yet served
         self._begun = False
         self._dead = False
@@ -142,7 +143,9 @@ class Action:
         while not self._over:
             if not self._requests:
                 self._adjust()
-                await watch.wait()
+                if not self._pace.stays_awake(watch):
+                    await watch.wait()
+                    self._pace.rested()
                 self._hear(watch, pipes)
             elif tasks is None:
                 return

@@ -15,8 +15,11 @@ from collections.abc import Iterable
 import anyio
 
 from codeact.sandbox.box import linux
+from codeact.sandbox.box.channel import MOMENT
 
 _OVER = select.EPOLLHUP | select.EPOLLERR
+_MISSES = 3  # moments in a row in which nothing came, after which no more are spent
+_HOLD = 0.001  # seconds
 
 
 class Watch:
@@ -33,6 +36,14 @@ class Watch:
     async def wait(self) -> None:
         """Until something may have happened. For one task at a time."""
         await anyio.wait_readable(self._epoll.fileno())
+
+    def soon(self) -> bool:
+        """Whether something happens in a moment; the processor stays awake for it, and no other task has a turn."""
+        until = time.monotonic() + MOMENT
+        while not self._epoll.poll(0):
+            if time.monotonic() > until:
+                return False
+        return True
 
     def happened(self) -> frozenset[int]:
         """Which descriptors have something to read, or room where that is wanted. One of which nothing more can come is
@@ -68,3 +79,27 @@ class Watch:
     def close(self) -> None:
         self._epoll.close()
         os.close(self._alarm)
+
+
+class Pace:
+    """When to stay awake for what comes next. Code that calls tools in a loop calls again before a processor that has
+    gone to sleep could be woken up.
+    """
+
+    def __init__(self, hold: float = _HOLD) -> None:
+        """`hold`: seconds for which other tasks may have to wait for their turn."""
+        self._hold = hold
+        self._misses = 0
+        self._until = 0.0  # the moment of the monotonic clock at which others should have a turn
+
+    def rested(self) -> None:
+        """Others have had their turn."""
+        self._until = time.monotonic() + self._hold
+
+    def stays_awake(self, watch: Watch) -> bool:
+        """Whether it did, and something has happened."""
+        if self._misses == _MISSES or time.monotonic() > self._until:
+            return False
+        soon = watch.soon()
+        self._misses = 0 if soon else self._misses + 1
+        return soon

@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,6 +15,9 @@ from .frames import Decoder, Frame, encode
 
 _MAX_FDS = 8  # descriptors that one message may carry
 _SPACE = socket.CMSG_SPACE(_MAX_FDS * 4)
+# Seconds for which it is not worth going to sleep: to wake a processor up takes about as long. With one processor, the
+# other side could do nothing meanwhile.
+MOMENT = 100e-6 if len(os.sched_getaffinity(0)) > 1 else 0.0
 
 
 class ChannelClosedError(Exception):
@@ -76,8 +80,16 @@ class Channel:
         return frame
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Until there is something to read, or `timeout` seconds have passed; whether there is."""
-        return bool(self._poll.poll(None if timeout is None else timeout * 1000))
+        """Until there is something to read, or `timeout` seconds have passed; whether there is. With a timeout it is
+        expected now, and the processor stays awake for it a moment: most tools take no time.
+        """
+        if timeout is None:
+            return bool(self._poll.poll())
+        until = time.monotonic() + MOMENT
+        while time.monotonic() < until:
+            if self._poll.poll(0):
+                return True
+        return bool(self._poll.poll(timeout * 1000))
 
     def next(self) -> Frame | None:
         """A frame that has arrived already, if any. Raises `FrameError`."""
