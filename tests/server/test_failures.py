@@ -271,6 +271,34 @@ async def test_a_quota_of_disk_counts_uploads_and_sleeping_sessions(warm_sandbox
         assert await house.store.used(ANNE) == 0
 
 
+async def test_a_copy_counts_and_is_none_where_there_is_no_room_for_all_of_it(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, "Hello.", quotas=Quotas(own_disk=200_000)) as house:
+        room = await a_room(house)
+        await room.send("Hello", files=[("a", bytes(50_000))])
+        await room.wait()
+        await room.fork()
+        used = await house.store.used(ANNE)
+        assert used > 150_000  # what was given, twice; and the copy's saved state
+        with pytest.raises(QuotaError, match="bytes of 200,000"):
+            await room.fork()
+        assert await house.store.used(ANNE) == used
+        assert len(await house.store.chats(ANNE)) == 2
+
+
+async def test_nothing_is_done_that_is_told_where_there_is_no_room_left(warm_sandbox: LocalSandbox) -> None:
+    long = code("print('x' * 10_000)")
+    async with keeping(warm_sandbox, long, "Done.", quotas=Quotas(own_disk=10_000)) as house:
+        room = await a_room(house)
+        await room.send("Print")
+        await room.wait()
+        await room.telling.flushed()
+        for attempt in (room.undo(), room.reset(), room.run_code("1"), room.change(settings=Settings(turns=3))):
+            with pytest.raises(QuotaError, match="bytes of 10,000"):
+                await attempt
+        await house.delete_chat(room.chat.id, owner=ANNE)
+        assert await house.store.used(ANNE) == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "match"),
     [

@@ -105,7 +105,6 @@ class Course:
         await self.settle()
         if self.living.stands != self.chat.head:  # its session has ended, or the store failed in the middle of a move
             await self._go_to(await self.path_to(self.chat.head))
-        await self.shared.admit(self.chat.owner)
         self.shared.admit_run(self.chat.owner)
         try:
             return await self._begin(text, files, seed)

@@ -163,7 +163,7 @@ class Room:
 
         Raises:
             ConflictError: something is going on in this chat.
-            QuotaError: the user has too many chats.
+            QuotaError: the user has too many chats, or no room left for all of it.
             StoreError, SandboxError: the machinery failed; there is no new chat.
         """
         async with self._alone("the chat is being copied") as course:
@@ -213,7 +213,7 @@ class Room:
 
     async def remove(self, path: str) -> None:
         """Raises `NotFoundError`, `TransferError` as `remove_from`."""
-        async with self._alone("a file is being removed") as course:
+        async with self._alone("a file is being removed", takes_room=False) as course:
             await remove_from(course.living.conversation.session, path)
             course.given = [note for note in course.given if note["path"] != path]
             await self.oversight.note("remove", path=path)
@@ -236,7 +236,6 @@ class Room:
         """
         limit = min(time_limit, self.shared.settings.action_time)
         async with self._alone(_CELL) as course:
-            await self.shared.admit(self.chat.owner)
             await self.oversight.before()
             await self.oversight.note("cell", code=code[:2000])
             emit = Narrator(self.telling, None)
@@ -290,13 +289,20 @@ class Room:
             await self.shared.store.let_go(self.chat.id, self.shared.replica)
 
     @asynccontextmanager
-    async def _alone(self, doing: str) -> AsyncGenerator[Course]:
-        """The chat, awake, with nothing else going on in it. Raises `ConflictError` where something is."""
+    async def _alone(self, doing: str, *, takes_room: bool = True) -> AsyncGenerator[Course]:
+        """The chat, awake, with nothing else going on in it.
+
+        Raises:
+            ConflictError: something is.
+            QuotaError: the user has no room left, or no processor time.
+        """
         self._check_free()
         async with self._turn:
             self._check_free()
             self._doing = doing
             try:
+                if takes_room:  # even moving is told in the log
+                    await self.shared.admit(self.chat.owner)
                 yield await self._awake()
             finally:
                 self._doing, self.used_at = "", time.monotonic()

@@ -41,7 +41,7 @@ class Quotas:
     own_runs: int = 4
     own_chats: int = 1000
     own_cpu: float = 3600.0  # seconds of processor time in any hour
-    own_disk: int = 1024 * MiB  # bytes of uploads, also OpenAI's, figures and sleeping sessions
+    own_disk: int = 1024 * MiB  # bytes of all that chats keep (talk, events, files, sleeping sessions) and uploads
     upload: int = 64 * MiB  # bytes of one file
     saved_state: int = 64 * MiB  # bytes of a sleeping chat's variables
     saved_files: int = 128 * MiB  # bytes of its files

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from codeact.server.nouns import Chat, Run
+from codeact.server.nouns import Chat, Run, SavedSession
+from codeact.server.store import Store
 from codeact.types import Answer, CodeAction, Completion, Message, Outcome, Reply, Step, Trajectory
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
@@ -33,3 +35,22 @@ def a_trajectory(run: Run, *, said: str = "I compute it.", answer: str = "42") -
         outcome=Outcome(status="answered", answer=Answer(answer, value=42)),
         created=NOON,
     )
+
+
+async def fill(store: Store) -> None:
+    """With something of everything that is counted."""
+    chat = a_chat()
+    await store.add_chat(chat)
+    run = a_run(chat)
+    await store.add_run(run)
+    await store.change_run(replace(run, trajectory=a_trajectory(run)))
+    await store.tell(chat.id, run.id, [{"kind": "run_begun"}])
+    await store.keep_media(chat.id, "d", "image/png", bytes(100))
+    await store.save_session(SavedSession(chat=chat.id, head=None, state=b"s", files=b"f", skipped={}, saved=NOON))
+
+
+# Makes a database one of the first version again, which counted nothing.
+UNCOUNTED = (
+    *(f"ALTER TABLE {table} DROP COLUMN size" for table in ("chats", "runs", "saved_sessions")),
+    "UPDATE codeact_store SET version = 1",
+)

@@ -434,14 +434,59 @@ async def test_what_a_user_keeps_is_counted_in_bytes(store: Store) -> None:
     chats = a_chat(), a_chat(), a_chat("bob")
     for chat in chats:
         await store.add_chat(chat)
-        await store.keep_media(chat.id, "d", "image/png", b"\0" * 100)
+        for _ in range(2):  # the same figure shown again
+            await store.keep_media(chat.id, "d", "image/png", b"\0" * 100)
     saved = SavedSession(chat=chats[0].id, head=None, state=None, files=b"\0" * 20, skipped={}, saved=NOON)
     await store.save_session(saved)
-    assert await store.used("ada") == 220
+    assert await store.used("ada") == 200 + 20 + len("{}")
     await store.save_session(replace(saved, state=b"\xff" * 3))
-    assert (await store.used("ada"), await store.used("bob"), await store.used("nobody")) == (223, 100, 0)
+    assert (await store.used("ada"), await store.used("bob"), await store.used("nobody")) == (225, 100, 0)
     await store.delete_chat(chats[0].id)
     assert await store.used("ada") == 100
+
+
+async def test_what_was_said_and_told_counts_as_it_grows_and_shrinks(store: Store) -> None:
+    chat = a_chat()
+    await store.add_chat(chat)
+    await store.tell(chat.id, None, [{"kind": "a"}, {"kind": "é"}])
+    assert await store.used("ada") == len(b'{"kind":"a"}') + len('{"kind":"é"}'.encode())
+    run = a_run(chat, "x" * 1000)
+    await store.add_run(run)
+    before = await store.used("ada")
+    assert before > 2 * 1000  # as it was written, and as it is searched
+    whole = a_trajectory(run, answer="y" * 1000)
+    longer = replace(run, trajectory=replace(whole, prompt=(*whole.prompt, Message.of("user", "z" * 1000))))
+    await store.change_run(longer)
+    after = await store.used("ada")
+    assert after > before + 3 * 1000  # the answer twice; what came before once
+    await store.change_run(longer)
+    assert await store.used("ada") == after
+    await store.change_run(run)  # what it followed may be another's past too
+    assert before + 1000 < await store.used("ada") < after
+    with pytest.raises(ConflictError):
+        await store.add_run(run)
+    await store.delete_chat(chat.id)
+    assert await store.used("ada") == 0
+
+
+async def test_what_is_written_at_once_is_counted_once(store: Store, other: Store) -> None:
+    for owner, beside in (("ada", other), ("bob", store)):
+        chat = a_chat(owner)
+        await store.add_chat(chat)
+        run = a_run(chat, id="r")
+        await store.add_run(run)
+        limiter = anyio.CapacityLimiter(100 if beside is other else 1)
+
+        async def write(work: Awaitable[object], limiter: anyio.CapacityLimiter = limiter) -> None:
+            async with limiter:
+                await work
+
+        async with anyio.create_task_group() as group:
+            for one in (store, beside) * 10:
+                group.start_soon(write, one.keep_media(chat.id, "d", "image/png", bytes(1000)))
+                group.start_soon(write, one.tell(chat.id, None, events("told")))
+                group.start_soon(write, one.change_run(replace(run, trajectory=a_trajectory(run))))
+    assert await store.used("ada") == await store.used("bob")
 
 
 async def test_shares_are_found_by_token_and_by_chat(store: Store) -> None:

@@ -15,7 +15,7 @@ from codeact.server.store import STORES, open_store
 from codeact.server.store.schema import VERSIONS, bring_up
 from codeact.server.store.sqlite_file import Job, SqliteFile
 
-from .chats import a_chat
+from .chats import UNCOUNTED, a_chat, fill
 
 pytestmark = pytest.mark.anyio
 
@@ -103,6 +103,18 @@ async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"newer codeact \(schema version 99; .*pip install --upgrade"):
         async with open_store(str(path)):
             raise AssertionError("opened")
+
+
+async def test_what_was_written_before_it_was_counted_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "chats.db"
+    async with open_store(str(path)) as store:
+        await fill(store)
+        used = await store.used("ada")
+    with closing(sqlite3.connect(path)) as earlier, earlier:
+        for statement in UNCOUNTED:
+            earlier.execute(statement)
+    async with open_store(str(path)) as store:
+        assert await store.used("ada") == used
 
 
 def test_a_database_of_an_earlier_version_is_brought_up(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 from codeact.errors import StoreError, UsageError
 from codeact.server.store import open_store
 from codeact.server.store.postgres import open_postgres
+from codeact.server.store.schema import VERSIONS
 
-from .chats import a_chat
+from .chats import UNCOUNTED, a_chat, fill
 from .postgres_server import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -151,7 +152,18 @@ async def test_replicas_that_start_together_make_the_tables_once(
     async with anyio.create_task_group() as group:
         for _ in range(4):
             group.start_soon(start)
-    assert postgres.execute("SELECT version, tried FROM codeact.codeact_store") == "1|4"
+    assert postgres.execute("SELECT version, tried FROM codeact.codeact_store") == f"{len(VERSIONS)}|4"
+
+
+async def test_what_was_written_before_it_was_counted_is_counted(
+    postgres: PostgresServer, postgres_address: str
+) -> None:
+    async with open_store(postgres_address) as store:
+        await fill(store)
+        used = await store.used("ada")
+    postgres.execute("; ".join(["SET search_path TO codeact", *UNCOUNTED]))
+    async with open_store(postgres_address) as store:
+        assert await store.used("ada") == used
 
 
 async def test_a_store_leaves_no_connection_behind(postgres: PostgresServer, postgres_address: str) -> None:

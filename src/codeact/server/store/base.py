@@ -77,7 +77,9 @@ class Store(Protocol):
     async def saved_session(self, chat: str) -> SavedSession | None: ...
 
     async def used(self, owner: str) -> int:
-        """Bytes of media and sleeping sessions in all chats of a user."""
+        """Bytes of all that belongs to a user's chats: runs, the messages they followed, events, media, sleeping
+        sessions. Asked before whatever takes room, so it is counted as things are written.
+        """
         ...
 
     # Shares.

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from codeact.errors import StoreError
 from codeact.server.nouns import Chat, Deed, Run, SavedSession, Settings, Share, Told
-from codeact.server.store.work import Row
+from codeact.server.store.work import Row, weight
 from codeact.trajectory.encoding import encode, from_line, to_line
 from codeact.trajectory.load import whole_trajectory
 from codeact.types import JSON, Trajectory
@@ -86,6 +86,7 @@ class RunRow:
 
     row: Row
     said: str  # by the user and the agent, as it is searched
+    size: int  # bytes of what it says and how it went
     messages: Mapping[str, str]  # of its prompt, by digest
 
 
@@ -93,7 +94,8 @@ def run_row(run: Run) -> RunRow:
     trajectory, messages = (None, dict[str, str]()) if run.trajectory is None else _parted(run.trajectory)
     files = to_json(run.files)
     row = run.id, run.chat, run.parent, run.text, files, run.status, micros(run.created), trajectory
-    return RunRow(row=row, said=searched("\n".join(_said(run))), messages=messages)
+    said = searched("\n".join(_said(run)))
+    return RunRow(row=row, said=said, size=weight((run.text, files, trajectory, said)), messages=messages)
 
 
 def run_of(row: Row, messages: Mapping[str, str] = MappingProxyType({})) -> Run:

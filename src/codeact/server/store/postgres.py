@@ -25,6 +25,7 @@ _DIALECT: Final = Dialect(
         "clock": "''",
         "now": "extract(epoch FROM clock_timestamp())::double precision",  # the server's, whatever replicas' clocks say
         "find": "strpos",
+        "locked": "FOR NO KEY UPDATE",
         "bytes": "BYTEA",
         "counter": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         "tables": "(SELECT tablename AS name FROM pg_tables WHERE schemaname = 'codeact') AS found",

@@ -114,6 +114,23 @@ VERSIONS: Final[Sequence[Sequence[str]]] = (
         )
         """,
     ),
+    (  # what takes room is counted as it is written; what there is already by its length, be that of characters
+        "ALTER TABLE chats ADD COLUMN size BIGINT NOT NULL DEFAULT 0",  # of all that belongs to it
+        "ALTER TABLE runs ADD COLUMN size BIGINT NOT NULL DEFAULT 0",  # of the two that change
+        "ALTER TABLE saved_sessions ADD COLUMN size BIGINT NOT NULL DEFAULT 0",
+        "UPDATE runs SET size = LENGTH(text) + LENGTH(files) + COALESCE(LENGTH(trajectory), 0) + LENGTH(said)",
+        "UPDATE saved_sessions SET size = LENGTH(files) + COALESCE(LENGTH(state), 0) + LENGTH(skipped)",
+        *(
+            f"UPDATE chats SET size = size + (SELECT COALESCE(SUM({size}), 0) FROM {table} WHERE chat = chats.id)"
+            for table, size in (
+                ("runs", "runs.size"),
+                ("saved_sessions", "saved_sessions.size"),
+                ("messages", "LENGTH(message)"),
+                ("events", "LENGTH(event)"),
+                ("media", "LENGTH(data)"),
+            )
+        ),
+    ),
 )
 
 

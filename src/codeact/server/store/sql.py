@@ -14,7 +14,7 @@ from codeact.server.nouns import Chat, Deed, Run, SavedSession, Share, Told
 from codeact.server.store import columns
 from codeact.server.store.columns import CHAT, DEED, RUN, SAVED, SHARE, TOLD, RunRow, micros
 from codeact.server.store.schema import MARK
-from codeact.server.store.work import Database, Row, Rows, Statement, Steps, ask, once
+from codeact.server.store.work import Database, Row, Rows, Statement, Steps, ask, once, weight
 from codeact.types import JSON
 
 T = TypeVar("T")
@@ -90,11 +90,11 @@ class SqlStore:
             sql = "UPDATE chats SET begun = begun + 1 WHERE id = ? RETURNING begun"
             number = _require_found((yield Statement(sql, (run.chat,))), f"chat {run.chat!r}")
             sql = (
-                f"INSERT INTO runs ({RUN}, said, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                f"INSERT INTO runs ({RUN}, said, size, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING RETURNING id"
             )
-            _require_new((yield Statement(sql, (*parts.row, parts.said, number))), f"the run {run.id!r}")
-            yield from _keep_messages(run.chat, parts.messages)
+            _require_new((yield Statement(sql, (*parts.row, parts.said, parts.size, number))), f"the run {run.id!r}")
+            yield from _grow(run.chat, parts.size + (yield from _keep_messages(run.chat, parts.messages)))
 
         await self._database.write(work)
 
@@ -103,10 +103,12 @@ class SqlStore:
         *_, status, _, trajectory = parts.row
 
         def work() -> Steps[None]:
-            sql = "UPDATE runs SET status = ?, trajectory = ?, said = ? WHERE chat = ? AND id = ? RETURNING id"
-            values = (status, trajectory, parts.said, run.chat, run.id)
-            yield from _keep_messages(run.chat, parts.messages)  # first the chat, then its run: as deleting does
-            _require_found((yield Statement(sql, values)), f"run {run.id!r}")
+            yield from _lock(run.chat)  # first the chat, then its run: as deleting does
+            rows = yield Statement("SELECT size FROM runs WHERE chat = ? AND id = ?", (run.chat, run.id))
+            before = _require_found(rows, f"run {run.id!r}")
+            sql = "UPDATE runs SET status = ?, trajectory = ?, said = ?, size = ? WHERE chat = ? AND id = ?"
+            yield Statement(sql, (status, trajectory, parts.said, parts.size, run.chat, run.id))
+            yield from _grow(run.chat, parts.size - before + (yield from _keep_messages(run.chat, parts.messages)))
 
         await self._database.write(work)
 
@@ -149,8 +151,9 @@ class SqlStore:
         texts = [columns.to_json(dict(event)) for event in events]
 
         def work() -> Steps[Sequence[Told]]:
-            sql = "UPDATE chats SET told = told + ? WHERE id = ? RETURNING told"  # others wait here until our end
-            last = _require_found((yield Statement(sql, (len(events), chat))), f"chat {chat!r}")
+            sql = "UPDATE chats SET told = told + ?, size = size + ? WHERE id = ? RETURNING told"
+            values = (len(events), weight(tuple(texts)), chat)
+            last = _require_found((yield Statement(sql, values)), f"chat {chat!r}")  # others wait here until our end
             numbers = range(last - len(events) + 1, last + 1)
             rows = [(number, run, text, micros(at), chat) for number, text in zip(numbers, texts, strict=True)]
             yield Statement(f"INSERT INTO events ({TOLD}, chat) VALUES (?, ?, ?, ?, ?)", many=rows)
@@ -169,8 +172,16 @@ class SqlStore:
     # --- media, sleeping sessions, shares ---------------------------------------------------------
 
     async def keep_media(self, chat: str, digest: str, kind: str, data: bytes) -> None:
-        sql = "INSERT INTO media (chat, digest, kind, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        await self._database.write(ask(sql, chat, digest, kind, data))
+        def work() -> Steps[None]:
+            yield from _lock(chat)
+            sql = (
+                "INSERT INTO media (chat, digest, kind, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING "
+                "RETURNING digest"
+            )
+            if (yield Statement(sql, (chat, digest, kind, data))):
+                yield from _grow(chat, len(data))
+
+        await self._database.write(work)
 
     async def media(self, chat: str, digest: str) -> tuple[str, bytes] | None:
         rows = await self._ask("SELECT kind, data FROM media WHERE chat = ? AND digest = ?", chat, digest)
@@ -179,23 +190,27 @@ class SqlStore:
     async def save_session(self, saved: SavedSession) -> None:
         changes = ", ".join(f"{name} = excluded.{name}" for name in SAVED.split(", ")[1:])
         sql = (
-            f"INSERT INTO saved_sessions ({SAVED}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (chat) DO UPDATE SET {changes}"
+            f"INSERT INTO saved_sessions ({SAVED}, size) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            f"ON CONFLICT (chat) DO UPDATE SET {changes}, size = excluded.size"
         )
-        await self._database.write(ask(sql, *columns.saved_row(saved)))
+        row = columns.saved_row(saved)
+        size = weight((saved.state, saved.files, columns.to_json(dict(saved.skipped))))
+
+        def work() -> Steps[None]:
+            yield from _lock(saved.chat)
+            before = yield Statement("SELECT size FROM saved_sessions WHERE chat = ?", (saved.chat,))
+            yield Statement(sql, (*row, size))
+            yield from _grow(saved.chat, size - (before[0][0] if before else 0))
+
+        await self._database.write(work)
 
     async def saved_session(self, chat: str) -> SavedSession | None:
         rows = await self._ask(f"SELECT {SAVED} FROM saved_sessions WHERE chat = ?", chat)
         return _first(rows, columns.saved_of)
 
     async def used(self, owner: str) -> int:
-        own = "chat IN (SELECT id FROM chats WHERE owner = ?)"
-        rows = await self._ask(
-            f"SELECT (SELECT COALESCE(SUM(LENGTH(data)), 0) FROM media WHERE {own})"
-            f" + (SELECT COALESCE(SUM(LENGTH(files) + COALESCE(LENGTH(state), 0)), 0) FROM saved_sessions WHERE {own})",
-            owner,
-            owner,
-        )
-        return int(str(rows[0][0]))
+        rows = await self._ask("SELECT COALESCE(SUM(size), 0) FROM chats WHERE owner = ?", owner)
+        return int(str(rows[0][0]))  # a sum is a decimal number in PostgreSQL
 
     async def add_share(self, share: Share) -> None:
         sql = f"INSERT INTO shares ({SHARE}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING token"
@@ -265,14 +280,26 @@ async def _apart(run: Run) -> RunRow:
         return await to_thread.run_sync(columns.run_row, run)
 
 
-def _keep_messages(chat: str, messages: Mapping[str, str]) -> Steps[None]:
+def _lock(chat: str) -> Steps[None]:
+    """Let all others who would write in a chat wait. Raises `NotFoundError`."""
+    _require_found((yield Statement("SELECT id FROM chats WHERE id = ? {locked}", (chat,))), f"chat {chat!r}")
+
+
+def _grow(chat: str, size: int) -> Steps[None]:
+    """Count what was written in a chat, which is locked."""
+    if size:
+        yield Statement("UPDATE chats SET size = size + ? WHERE id = ?", (size, chat))
+
+
+def _keep_messages(chat: str, messages: Mapping[str, str]) -> Steps[int]:
+    """Those that are new, in a chat that is locked; how many bytes they are."""
     if not messages:
-        return
+        return 0
     known = {digest for (digest,) in (yield Statement("SELECT digest FROM messages WHERE chat = ?", (chat,)))}
     new = [(chat, digest, message) for digest, message in messages.items() if digest not in known]
     if new:
-        sql = "INSERT INTO messages (chat, digest, message) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        yield Statement(sql, many=new)
+        yield Statement("INSERT INTO messages (chat, digest, message) VALUES (?, ?, ?)", many=new)
+    return sum(weight((message,)) for _, _, message in new)
 
 
 def _first(rows: Rows, made: Callable[[Row], T]) -> T | None:

@@ -26,6 +26,7 @@ _DIALECT: Final = Dialect(
         "clock": "this_boot()",
         "now": "uptime()",
         "find": "instr",
+        "locked": "",  # who writes is alone
         "bytes": "BLOB",
         "counter": "INTEGER PRIMARY KEY",
         "tables": "sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'",

@@ -96,6 +96,12 @@ def fit(row: Row) -> Row:
     return tuple(_UNFIT.sub(_escape, value) if isinstance(value, str) else value for value in row)
 
 
+def weight(row: Row) -> int:
+    """Bytes of the texts and bytes of a row, as databases hold them."""
+    plain = [value.encode() if isinstance(value, str) else value for value in fit(row)]
+    return sum(len(value) for value in plain if isinstance(value, bytes))
+
+
 def unfit(row: Row) -> Row:
     """`fit`, undone."""
     return tuple(
