@@ -31,7 +31,7 @@ async def main(address: str) -> None:
         chat = await house.new_chat("anne")
         room = await house.room(chat.id, owner="anne")
         run = await room.send("Count")
-        async with room.listen() as told:
+        async with room.telling.listen() as told:
             async for one in told:
                 if one.event["kind"] == "output_chunk":
                     sys.stdout.write(

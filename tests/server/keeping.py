@@ -58,7 +58,7 @@ async def events(house: House, chat: Chat) -> list[Told]:
 async def until(room: Room, kind: str, *, after: int = 0) -> Told:
     """The first event of a kind with a higher number, told already or to come."""
     with anyio.fail_after(PATIENCE):
-        async with room.listen(after=after) as told:
+        async with room.telling.listen(after=after) as told:
             async for one in told:
                 if one.event["kind"] == kind:
                     return one

@@ -215,7 +215,7 @@ async def test_quotas_of_runs_chats_processor_time_and_files(warm_sandbox: Local
             await first.put("large", bytes(101))
         await first.send("Sleep")
         await until(first, "output_chunk")
-        with pytest.raises(QuotaError, match="1 runs of yours") as refused:
+        with pytest.raises(QuotaError, match="1 runs at once, and you have them") as refused:
             await second.send("Hello")
         assert refused.value.again is not None
         await first.stop()

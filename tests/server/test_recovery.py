@@ -55,7 +55,7 @@ async def test_a_killed_server_leaves_nothing_and_comes_back_with_every_chat(
         async with keeping(warm_sandbox, code("x + 1"), "It is 42.", store=store, beat=0.05) as house:
             assert not left.exists()
             room = await house.room(said["chat"], owner=ANNE)  # at once: its holder is seen to have ended
-            (run,) = await room.runs()
+            (run,) = await house.store.runs(room.chat.id)
             assert (run.id, run.status) == (said["run"], "interrupted")
             assert run.trajectory is not None
             assert len(run.trajectory.steps) == 1, "the step that was complete"
@@ -98,7 +98,7 @@ async def test_a_server_killed_between_a_runs_end_and_its_event_tells_it_later(w
             await room.wait()
             whole = list(await events(house, room.chat))
             cut = await house.new_chat(ANNE)  # as if that house had been killed before its last event
-            await store.add_run(replace((await room.runs())[0], chat=cut.id))
+            await store.add_run(replace((await house.store.runs(room.chat.id))[0], chat=cut.id))
             await store.tell(cut.id, run.id, [one.event for one in whole if one.event["kind"] != "run_ended"])
         async with keeping(warm_sandbox, store=store) as house:
             for _ in range(2):

@@ -81,7 +81,7 @@ async def test_of_two_messages_at_once_one_wins(warm_sandbox: LocalSandbox) -> N
             tasks.start_soon(send)
         await room.wait()
         assert sorted(outcomes) == ["lost", "won"]
-        assert len(await room.runs()) == 1
+        assert len(await house.store.runs(room.chat.id)) == 1
 
 
 async def test_stop_ends_an_action_and_keeps_variables(warm_sandbox: LocalSandbox) -> None:
@@ -193,7 +193,12 @@ async def test_retry_and_edit_are_siblings_from_the_state_before(warm_sandbox: L
         await room.wait()
         assert (fourth.parent, fourth.text) == (second.parent, "Add more")
         assert await value_of(room, "x") == "101"
-        assert [run.parent for run in await room.runs()] == [None, second.parent, second.parent, second.parent]
+        assert [run.parent for run in await house.store.runs(room.chat.id)] == [
+            None,
+            second.parent,
+            second.parent,
+            second.parent,
+        ]
 
 
 async def test_files_variables_cells_and_reset(warm_sandbox: LocalSandbox) -> None:
@@ -268,7 +273,7 @@ async def test_deleting_a_chat_ends_its_run_and_its_listeners(warm_sandbox: Loca
         room = await a_room(house)
         await room.send("Sleep")
         kinds = list[str]()
-        async with room.listen() as told:
+        async with room.telling.listen() as told:
             with anyio.fail_after(PATIENCE):
                 async for one in told:
                     kinds.append(one.event["kind"])

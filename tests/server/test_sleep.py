@@ -73,7 +73,7 @@ async def test_an_idle_room_goes_to_sleep_and_listeners_hear_of_both(warm_sandbo
         room = await a_room(house)
         await room.send("One")
         await room.wait()
-        async with room.listen() as told:
+        async with room.telling.listen() as told:
             kinds = list[str]()
             with anyio.fail_after(PATIENCE):
                 async for one in told:
@@ -145,7 +145,7 @@ async def test_a_fork_has_history_log_and_state_of_its_own(warm_sandbox: LocalSa
         await other.wait()
         assert await value_of(other, "x, open('data.csv').read()") == "(12, 'a,b')"
         assert await value_of(room, "x") == "2"
-        mine, theirs = await room.runs(), await other.runs()
+        mine, theirs = await house.store.runs(room.chat.id), await house.store.runs(other.chat.id)
         assert [run.text for run in theirs] == ["One", "Two", "Add"]
         assert not {run.id for run in mine} & {run.id for run in theirs}
         assert theirs[1].parent == theirs[0].id
@@ -281,7 +281,7 @@ async def test_drain_stops_what_is_left_and_puts_all_to_sleep(warm_sandbox: Loca
                 await house.new_chat(ANNE)
         async with keeping(warm_sandbox, store=store) as house:
             room = await again(house, room.chat)
-            assert (await room.runs())[0].status == "cancelled"
+            assert (await house.store.runs(room.chat.id))[0].status == "cancelled"
             assert await value_of(room, "x") == "7"
 
 

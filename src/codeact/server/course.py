@@ -109,7 +109,7 @@ class Course:
         try:
             return await self._begin(text, files, seed)
         except BaseException:
-            self.shared.ledger.end(self.chat.owner)
+            self.shared.ledger.runs.leave(self.chat.owner)
             raise
 
     async def _begin(self, text: str, files: Sequence[Given], seed: int) -> Run:
@@ -181,7 +181,7 @@ class Course:
             self.oversight.tell(event)
             self.oversight.charge(self.session)
         finally:
-            self.shared.ledger.end(self.chat.owner)
+            self.shared.ledger.runs.leave(self.chat.owner)
             self.going = self.oversight.recording = None
             going.ended.set()
 

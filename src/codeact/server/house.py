@@ -202,7 +202,7 @@ class House:
         with anyio.move_on_after(seconds):
             for room in list(self._awake.values()):
                 await room.wait()
-            await self.shared.ledger.quiet()
+            await self.shared.ledger.runs.quiet()
         for scope in self.shared.roomless:
             scope.cancel()
         async with anyio.create_task_group() as tasks:
@@ -217,7 +217,7 @@ class House:
         return replace(
             self._counted,
             awake=len(rooms),
-            running=self.shared.ledger.running.total(),
+            running=self.shared.ledger.runs.inside.total(),
             asked=sum(len(room.oversight.asking.waiting) for room in rooms),
             listeners=sum(telling.listeners for telling in tellings),
             draining=self.shared.draining,

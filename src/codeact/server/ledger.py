@@ -6,13 +6,11 @@ import time
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
-import anyio
-
 from codeact.errors import QuotaError
 from codeact.server.settings import Quotas
+from codeact.server.turnstile import Turnstile
 
 _HOUR = 3600.0  # seconds
-_SOON = 5.0  # seconds after which another try makes sense
 
 
 @dataclass(slots=True)
@@ -21,32 +19,18 @@ class Ledger:
 
     quotas: Quotas
     _cpu: dict[str, deque[tuple[float, float]]] = field(default_factory=lambda: defaultdict(deque[tuple[float, float]]))
-
-    running: Counter[str] = field(default_factory=Counter[str])  # runs going on, by owner
     beside: Counter[str] = field(default_factory=Counter[str])  # bytes that are not in the store, by owner
-    _ended: anyio.Event = field(default_factory=anyio.Event)  # the next run
+    runs: Turnstile = field(init=False)
+    streams: Turnstile = field(init=False)  # of events, by whatever protocol
+    transfers: Turnstile = field(init=False)  # files on their way, in or out
+    containers: Turnstile = field(init=False)
 
-    def begin(self, owner: str) -> None:
-        """Enter a run. Raises `QuotaError` where there are as many as there may be."""
-        for going_on, most, whose in (
-            (self.running[owner], self.quotas.own_runs, "of yours"),
-            (self.running.total(), self.quotas.runs, "of all users"),
-        ):
-            if going_on >= most:
-                raise QuotaError(f"{going_on} runs {whose} are going on, as many as there may be; wait for one", _SOON)
-        self.running[owner] += 1
-
-    def end(self, owner: str) -> None:
-        self.running[owner] -= 1
-        if not self.running[owner]:
-            del self.running[owner]
-        ended, self._ended = self._ended, anyio.Event()
-        ended.set()
-
-    async def quiet(self) -> None:
-        """Until no run goes on."""
-        while self.running:
-            await self._ended.wait()
+    def __post_init__(self) -> None:
+        quotas = self.quotas
+        self.runs = Turnstile("runs", quotas.runs, quotas.own_runs)
+        self.streams = Turnstile("streams of events", quotas.streams, quotas.own_streams)
+        self.transfers = Turnstile("large files on their way", quotas.transfers, quotas.own_transfers)
+        self.containers = Turnstile("containers", quotas.containers, quotas.own_containers)
 
     def charge(self, owner: str, seconds: float) -> None:
         """Enter processor time that was just used."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,7 @@ from codeact.sandbox.base import FileInfo, Variable
 from codeact.server.course import Course
 from codeact.server.forking import fork
 from codeact.server.given import given_again, keep_given
-from codeact.server.nouns import Chat, Run, Settings, StateKept, Told
+from codeact.server.nouns import Chat, Run, Settings, StateKept
 from codeact.server.oversight import Oversight, changes
 from codeact.server.recording import Narrator
 from codeact.server.shared import Shared
@@ -122,13 +122,6 @@ class Room:
 
     # --- the tree ---
 
-    async def runs(self) -> Sequence[Run]:
-        """All runs of the chat in the order in which they were begun, the one going on as far as it is."""
-        found = await self.shared.store.runs(self.chat.id)
-        behind = self.course.behind if self.course else None
-        now = self.running or (behind.run if behind else None)
-        return [now if now is not None and run.id == now.id else run for run in found]
-
     async def move_to(self, run: str | None) -> StateKept:
         """Put `head` there, with the interpreter's state as it was after that run; None: before the first.
 
@@ -211,6 +204,11 @@ class Room:
         async with self._beside() as course:
             return await course.living.conversation.session.get(path)
 
+    async def fetch(self, path: str, to: Path) -> None:
+        """Write a file of the workspace to a place of the host's. Raises `TransferError` as `Session.get`."""
+        async with self._beside() as course:
+            await course.living.conversation.session.get(path, to=to)
+
     async def remove(self, path: str) -> None:
         """Raises `NotFoundError`, `TransferError` as `remove_from`."""
         async with self._alone("a file is being removed", takes_room=False) as course:
@@ -248,10 +246,6 @@ class Room:
             course.living.conversation.notice = _RESTARTED
             await self.oversight.note("reset")
             self.telling.tell(None, {"kind": "reset"})
-
-    def listen(self, *, after: int = 0) -> AbstractAsyncContextManager[AsyncIterator[Told]]:
-        """All events numbered higher, then those to come, as long as the block lasts; also while the room is asleep."""
-        return self.telling.listen(after=after)
 
     # --- waking, sleeping, and turns ---
 

@@ -45,6 +45,10 @@ class Quotas:
     upload: int = 64 * MiB  # bytes of one file
     saved_state: int = 64 * MiB  # bytes of a sleeping chat's variables
     saved_files: int = 128 * MiB  # bytes of its files
+    streams: int = 500  # of events, at once; also of OpenAI's responses in the background
+    own_streams: int = 32
+    transfers: int = 64  # files on their way at once, in or out; more wait
+    own_transfers: int = 4
     # Of OpenAI's protocol. Nothing of it outlives the process.
     containers: int = 32  # alive at once
     own_containers: int = 8
@@ -53,8 +57,6 @@ class Quotas:
     own_files: int = 200
     responses: int = 2000  # that are kept, for `previous_response_id` and to be retrieved
     own_responses: int = 200  # then the oldest go
-    streams: int = 500  # of responses in the background, at once
-    own_streams: int = 32
     keep: float = 24 * 3600.0  # seconds that responses and uploaded files are kept
 
 

@@ -76,15 +76,15 @@ class Shared:
                 yield
         finally:
             self.roomless.discard(scope)
-            self.ledger.end(owner)
+            self.ledger.runs.leave(owner)
         if scope.cancelled_caught:
             raise restarting()
 
     def admit_run(self, owner: str) -> None:
-        """Enter a run into the ledger; `ledger.end` takes it out. Raises `QuotaError` where there may be no more."""
+        """Enter a run into the ledger, until `ledger.runs.leave`. Raises `QuotaError` where there may be no more."""
         self.check_open()
         self.ledger.check_cpu(owner)
-        self.ledger.begin(owner)
+        self.ledger.runs.enter(owner)
 
     async def admit(self, owner: str, *, size: int = 0) -> None:
         """Before something that takes time, or `size` bytes of room. Raises `QuotaError` where none is left."""

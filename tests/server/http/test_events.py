@@ -1,18 +1,21 @@
-"""Event streams over real sockets: resumed, kept alive, cut off where nobody reads, ended when the service ends."""
+"""Streams and downloads over real sockets: resumed, kept alive, cut off where nobody reads, ended with the service."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
 import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Message
 
+from codeact.errors import QuotaError
 from codeact.server.client import Client, RemoteChat, connect
+from codeact.server.download import Download
 from codeact.server.house import House
 from codeact.server.http.app import app
 from codeact.server.http.credentials import digest
@@ -20,6 +23,7 @@ from codeact.server.http.settings import HttpSettings
 from codeact.server.listening import listen, url_of
 from codeact.server.nouns import Told
 from codeact.server.quiet import QuietServer
+from codeact.server.turnstile import Turnstile
 from codeact.types import JSON
 
 from .conftest import TOKENS
@@ -125,11 +129,11 @@ async def test_silence_is_filled_with_signs_of_life(house: House) -> None:
 async def test_who_does_not_read_is_cut_off_and_comes_back_without_a_loss(house: House) -> None:
     """Its connection ends after the patience; nothing piles up for it, and the log has all it has missed."""
     async with (
-        answering(house, HttpSettings(unread=0.3)) as (application, url),
+        answering(house, HttpSettings(unread=0.3)) as (_, url),
         connect(url, token=TOKENS["ann"]) as client,
     ):
         chat = await client.create()
-        streams = application.state.service.streams
+        streams = house.shared.ledger.streams.inside
         host, port = url.removeprefix("http://").split(":")
         with socket.socket() as lazy:
             lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -146,8 +150,9 @@ async def test_who_does_not_read_is_cut_off_and_comes_back_without_a_loss(house:
 
 
 async def test_only_so_many_streams_of_one_user(house: House) -> None:
+    house.shared.ledger.streams.own = 1
     async with (
-        answering(house, HttpSettings(streams=1)) as (application, url),
+        answering(house, HttpSettings()) as (_, url),
         connect(url, token=TOKENS["ann"]) as client,
     ):
         chat = await client.create()
@@ -156,10 +161,49 @@ async def test_only_so_many_streams_of_one_user(house: House) -> None:
             assert await anext(lines) == "retry: 1000"
             async with client.http.stream("GET", f"{chat.path}/events") as second:
                 assert second.status_code == 429
-            await true(lambda: application.state.service.streams["ann"] == 1)
-        await true(lambda: application.state.service.streams["ann"] == 0)
+            await true(lambda: house.shared.ledger.streams.inside["ann"] == 1)
+        await true(lambda: house.shared.ledger.streams.inside["ann"] == 0)
         await chat.change(title="now there is room again")
         assert await until(chat, is_kind("chat_changed"))
+
+
+async def test_downloads_of_one_user_wait_for_each_other_and_for_nobody_else(house: House) -> None:
+    transfers = house.shared.ledger.transfers
+    transfers.own, transfers.patience = 1, 0.1
+    data = bytes(range(256)) * 20_000
+    async with (
+        answering(house, HttpSettings()) as (_, url),
+        connect(url, token=TOKENS["ann"]) as ann,
+        connect(url, token=TOKENS["bob"]) as bob,
+    ):
+        hers, his = await ann.create(), await bob.create()
+        for chat in (hers, his):
+            await (await house.room(chat.id, owner="ann" if chat is hers else "bob")).put("large", data)
+        async with ann.http.stream("GET", f"{hers.path}/files/large") as unread:  # as much as the sockets hold
+            assert unread.headers["content-length"] == str(len(data))
+            assert transfers.inside["ann"] == 1
+            with pytest.raises(QuotaError, match="1 large files on their way"):
+                await hers.get("large")
+            assert await his.get("large") == data
+        await true(lambda: not transfers.inside)
+        assert await hers.get("large") == data
+        await true(lambda: not transfers.inside)
+    assert [path.name for path in house.shared.folder.iterdir()] == ["lock"]
+
+
+async def test_who_does_not_read_a_download_is_cut_off() -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield b"x"
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await anyio.sleep_forever()
+
+    turnstile, held = Turnstile("downloads", 1, 1), AsyncExitStack()
+    await held.enter_async_context(turnstile.turn("ann"))
+    with anyio.fail_after(30):
+        await Download(pieces(), {}, held, patience=0.05)({"type": "http"}, anyio.sleep_forever, send)
+    assert not turnstile.inside
 
 
 async def test_a_stream_ends_in_good_order_when_the_service_does(house: House) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import anyio
 import pytest
@@ -19,6 +20,8 @@ from starlette.websockets import WebSocket
 
 from codeact.server.http.inflow import Counted
 from codeact.server.http.punctual import Punctual
+from codeact.server.http.settings import HttpSettings
+from codeact.server.turnstile import Turnstile
 
 pytestmark = pytest.mark.anyio
 
@@ -116,9 +119,11 @@ async def a_byte() -> Message:
 
 
 async def test_a_body_that_comes_byte_by_byte_is_refused() -> None:
-    counted = Counted(a_byte, most=1000, patience=30.0, slowest=1)
-    assert (await counted.receive())["body"] == b"x"
-    counted.begun -= 32.5  # seconds: time for 2 bytes after the first patience
-    with pytest.raises(HTTPException, match="less than 1 bytes a second") as refused:
-        await counted.receive()
+    settings, large = HttpSettings(patience=30.0, slowest=1), Turnstile("large", 1, 1)
+    async with AsyncExitStack() as held:
+        counted = Counted(a_byte, 1000, settings, partial(large.turn, "ann"), held)
+        assert (await counted.receive())["body"] == b"x"
+        counted.begun -= 32.5  # seconds: time for 2 bytes after the first patience
+        with pytest.raises(HTTPException, match="less than 1 bytes a second") as refused:
+            await counted.receive()
     assert refused.value.status_code == 408

@@ -274,7 +274,7 @@ async def test_actions_are_in_the_audit_log_and_their_time_is_the_users(serve):
         (deed,) = await place.house.store.deeds(owner="ada")
         assert (deed.what, deed.detail) == ("action", {"through": "chat", "code": busy})
         assert place.house.shared.ledger.cpu("ada") > 0
-        assert not place.house.shared.ledger.running
+        assert not place.house.shared.ledger.runs.inside
 
 
 async def test_the_endpoints_describe_themselves(serve):

@@ -181,7 +181,7 @@ async def test_an_idle_container_is_gone_and_a_used_one_is_not(warm_sandbox):
         with anyio.fail_after(30):
             while containers.alive:  # noqa: ASYNC110 (as above)
                 await anyio.sleep(0.01)
-        assert not containers.turnstile.inside
+        assert not containers.ledger.containers.inside
 
 
 _TOOLS = [{"type": "code_interpreter", "container": {"type": "auto"}}]
@@ -229,6 +229,19 @@ async def test_a_file_may_be_as_large_as_the_quota_says(serve):
     async with serve() as place, place.client() as client:
         most = place.house.settings.quotas.upload
         assert (await client.files.create(file=("a", bytes(most)), purpose="user_data")).bytes == most
+
+
+async def test_a_large_file_comes_back_byte_by_byte(serve):
+    data = bytes(range(256)) * 12_000
+    async with serve() as place, place.client() as client:
+        upload = await client.files.create(file=("a", data), purpose="user_data")
+        assert (await client.files.content(upload.id)).content == data
+        container = (await client.containers.create(name="x")).id
+        files = client.containers.files
+        for given in ({"file": ("b", data)}, {"file_id": upload.id}):
+            made = await files.create(container, **given)
+            assert made.bytes == len(data)
+            assert (await files.content.retrieve(made.id, container_id=container)).content == data
 
 
 async def test_deletions_are_in_the_audit_log(serve):

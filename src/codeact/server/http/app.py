@@ -59,7 +59,7 @@ def app(
         middleware=[
             Middleware(Access, requests=service.requests, tls=settings.secure),
             Middleware(Guard, settings=settings, credentials=credentials),
-            Middleware(Inflow, settings=settings),
+            Middleware(Inflow, settings=settings, transfers=house.shared.ledger.transfers),
         ],
     )
     made.state.service = service

@@ -112,7 +112,6 @@ class Serving:
                         self.service.closing.set()
 
     async def _drain(self, server: QuietServer) -> None:
-        self.service.draining = True
         log.info("draining: no new run begins")
         try:
             await self.service.house.drain(seconds=self.drain)

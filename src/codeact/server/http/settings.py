@@ -18,10 +18,7 @@ class HttpSettings:
     public: tuple[str, ...] = ()  # further path prefixes that anybody may ask for, such as the page of a share
     body: int = MiB  # bytes of a request
     upload: int = 96 * MiB  # bytes of a request that gives files, which the house's quota bounds once more
-    uploads: int = 8  # of them that are given to rooms at a time; more wait
-    uploads_each: int = 2  # of one user that come at a time; more wait
-    turn: float = 20.0  # seconds for which an upload waits for its turn
-    streams: int = 32  # event streams of one user at a time
+    uploads: int = 8  # files that are given to rooms at a time, which takes memory; more wait
     patience: float = 30.0  # seconds for the next piece of a request to come
     unread: float = 30.0  # seconds for a piece of an event stream to be taken by who reads it
     slowest: int = 2048  # bytes per second of a request's body, in the long run

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from codeact.server.download import fetched
 from codeact.server.openai.container_wire import ContainerRequest, FileReference
 from codeact.server.openai.errors import InvalidRequestError
 from codeact.server.openai.office import Office
 from codeact.server.openai.pages import Paged, PagedContainers, page
 from codeact.server.openai.routing import OpenAIRoute, Owner
 from codeact.server.openai.said import file_name
-from codeact.server.openai.uploading import download, needed, read_form
+from codeact.server.openai.uploading import HEADERS, form_of
 from codeact.types import JSON
 
 
@@ -58,14 +61,16 @@ def _add_files(routes: APIRouter, office: Office, owner: Owner) -> None:
     @routes.post(files)
     async def create_container_file(container_id: str, request: Request, who: str = Depends(owner)) -> JSON:
         container = office.containers.find(who, container_id)
+
+        async def give(name: str, place: Path, size: int) -> JSON:
+            await office.house.shared.note(who, None, "upload", name=name, bytes=size, container=container_id)
+            return container.file_card(await container.put(name, place))
+
         if request.headers.get("content-type", "").startswith("multipart/"):
-            form = await read_form(request)
-            name, data, size = file_name(needed(form), param="file"), form.data, len(form.data)
-        else:
-            upload = office.uploads.find(who, _reference(await request.body()))
-            name, data, size = upload.name, office.uploads.place(upload), upload.size
-        await office.house.shared.note(who, None, "upload", name=name, bytes=size, container=container_id)
-        return container.file_card(await container.put(name, data))
+            async with form_of(request) as form, form.saved(office.uploads.folder) as place:
+                return await give(file_name(form.name, param="file"), place, form.size)
+        upload = office.uploads.find(who, _reference(await request.body()))
+        return await give(upload.name, office.uploads.place(upload), upload.size)
 
     @routes.get(files)
     async def list_container_files(container_id: str, asked: Paged, who: str = Depends(owner)) -> JSON:
@@ -81,7 +86,12 @@ def _add_files(routes: APIRouter, office: Office, owner: Owner) -> None:
     async def retrieve_container_file_content(container_id: str, file_id: str, who: str = Depends(owner)) -> Response:
         container = office.containers.find(who, container_id)
         container.touch()
-        return await download(container.session, await container.file(file_id), office.uploads.folder)
+        file = await container.file(file_id)
+
+        async def fetch(place: Path) -> int:
+            return await container.session.get(file.path, to=place)
+
+        return await fetched(fetch, office.uploads.folder, HEADERS, office.transfer_of(who))
 
     @routes.delete(f"{files}/{{file_id}}")
     async def delete_container_file(container_id: str, file_id: str, who: str = Depends(owner)) -> JSON:

@@ -24,7 +24,6 @@ from codeact.sandbox.base import FileInfo, Limits, NetworkPolicy, Offer, Sandbox
 from codeact.server.ledger import Ledger
 from codeact.server.metering import Meter
 from codeact.server.openai.said import writable
-from codeact.server.openai.turnstile import Turnstile
 from codeact.server.settings import Quotas
 from codeact.server.workspace import files_of, remove_from
 from codeact.tools import ToolSet
@@ -194,10 +193,6 @@ class Containers:
     tasks: TaskGroup
     ledger: Ledger
     alive: dict[str, Container] = field(default_factory=dict[str, Container])
-    turnstile: Turnstile = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.turnstile = Turnstile("containers", self.quotas.containers, self.quotas.own_containers)
 
     @property
     def quotas(self) -> Quotas:
@@ -249,7 +244,7 @@ class Containers:
     ) -> None:
         container: Container | None = None
         try:
-            with self.turnstile.through(owner, again=None):
+            with self.ledger.containers.through(owner, again=None):
                 async with opening as session:
                     container = make(session)
                     self.alive[container.id] = container

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from codeact.server.download import stored
 from codeact.server.openai.office import Office
 from codeact.server.openai.pages import PagedFiles, page
 from codeact.server.openai.routing import OpenAIRoute, Owner
-from codeact.server.openai.uploading import attachment, needed, read_form
+from codeact.server.openai.uploading import HEADERS, form_of
 from codeact.types import JSON
 
 
@@ -19,9 +20,9 @@ def file_routes(office: Office, owner: Owner) -> APIRouter:
 
     @routes.post("")
     async def create_file(request: Request, who: str = Depends(owner)) -> JSON:
-        form = await read_form(request)
-        await office.house.shared.note(who, None, "upload", name=needed(form)[:200], bytes=len(form.data))
-        upload = await office.uploads.add(who, needed(form), form.data, form.fields.get("purpose", ""))
+        async with form_of(request) as form:
+            await office.house.shared.note(who, None, "upload", name=form.name[:200], bytes=form.size)
+            upload = await office.uploads.add(who, form)
         return upload.card(keep)
 
     @routes.get("")
@@ -35,7 +36,8 @@ def file_routes(office: Office, owner: Owner) -> APIRouter:
 
     @routes.get("/{file_id}/content")
     async def retrieve_file_content(file_id: str, who: str = Depends(owner)) -> Response:
-        return attachment(await office.uploads.read(who, file_id))
+        place = office.uploads.place(office.uploads.find(who, file_id))
+        return await stored(place, HEADERS, office.transfer_of(who))
 
     @routes.delete("/{file_id}")
     async def delete_file(file_id: str, who: str = Depends(owner)) -> JSON:

@@ -1,9 +1,9 @@
-"""All that the endpoints keep between two requests: uploaded files, containers, and who is how busy."""
+"""All that the endpoints keep between two requests: uploads, containers, what was answered."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,7 +18,6 @@ from codeact.server.nouns import Settings
 from codeact.server.openai.containers import Container, Containers
 from codeact.server.openai.lent import Lent
 from codeact.server.openai.responses import Responses
-from codeact.server.openai.turnstile import Turnstile
 from codeact.server.openai.uploads import Uploads
 from codeact.server.scratch import scratch
 
@@ -32,14 +31,11 @@ class Office:
     house: House
     _uploads: Uploads | None = None
     responses: Responses = field(init=False)
-    streams: Turnstile = field(init=False)  # of those who hear a response in the background; other streams are runs
     _containers: Containers | None = None
     _tasks: TaskGroup | None = None
 
     def __post_init__(self) -> None:
-        quotas = self.house.settings.quotas
-        self.responses = Responses(quotas)
-        self.streams = Turnstile("streams", quotas.streams, quotas.own_streams)
+        self.responses = Responses(self.house.settings.quotas)
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[None]:
@@ -65,6 +61,10 @@ class Office:
     def lent(self, owner: str, through: str, meter: Meter | None = None) -> Lent:
         """`meter`: of the session that is used, where that outlives the request."""
         return Lent(self.house, through, meter or Meter(self.house.shared.ledger, owner))
+
+    def transfer_of(self, owner: str) -> AbstractAsyncContextManager[None]:
+        """For the body, one more file of this user is on its way. Raises `QuotaError` where others take too long."""
+        return self.house.shared.ledger.transfers.turn(owner)
 
     @property
     def uploads(self) -> Uploads:

@@ -108,7 +108,7 @@ def _listening(office: Office, answering: Answering, after: int) -> Response:
         raise InvalidRequestError("only a response with background=true can be streamed again", param="stream")
 
     async def work(tell: Outflow) -> None:
-        with office.streams.through(answering.owner):
+        with office.house.shared.ledger.streams.through(answering.owner):
             number = max(0, after + 1)
             while True:
                 changed = answering.changed

@@ -13,6 +13,7 @@ import anyio
 from codeact.errors import NotFoundError, QuotaError
 from codeact.server.openai.errors import InvalidRequestError
 from codeact.server.openai.said import Attachment, Prompt, file_name
+from codeact.server.openai.uploading import Form
 from codeact.server.settings import Quotas
 from codeact.server.shared import Shared
 from codeact.types import JSON
@@ -51,26 +52,26 @@ class Uploads:
     shared: Shared
     kept: dict[str, Upload] = field(default_factory=dict[str, Upload])
 
-    async def add(self, owner: str, name: str, data: bytes, purpose: str) -> Upload:
+    async def add(self, owner: str, form: Form) -> Upload:
         """Raises `InvalidRequestError` for what is no file, `QuotaError` where there is no more room for this user."""
         await self.expire()
-        name = file_name(name, param="file")
+        name, purpose = file_name(form.name, param="file"), form.fields.get("purpose", "")
         if purpose not in PURPOSES:
             raise InvalidRequestError(f"purpose is one of {', '.join(PURPOSES)}", param="purpose")
-        await self._check_room(owner, len(data))
+        await self._check_room(owner, form.size)
         until = anyio.current_time() + self.quotas.keep
         upload = Upload(
             id=f"file-{uuid4().hex}",
             owner=owner,
             name=name,
-            size=len(data),
+            size=form.size,
             purpose=purpose,
             created=time.time(),
             until=until,
         )
         self._enter(upload)  # before it is written, so that many at once are not too many
         try:
-            await self._path(upload).write_bytes(data)
+            await form.save(self.place(upload))
         except BaseException:
             self._leave(upload)
             raise
@@ -107,10 +108,6 @@ class Uploads:
             raise NotFoundError(f"there is no file {id[:100]!r}")
         return found
 
-    async def read(self, owner: str, id: str) -> bytes:
-        """Raises `NotFoundError` where this user has no such file."""
-        return await self._path(self.find(owner, id)).read_bytes()
-
     def located(self, owner: str, prompt: Prompt) -> Prompt:
         """The same, with the place of each file that is named by its id. Nothing is read yet, and each upload is given
         once, however often it is named: so they are together no more than a user may have.
@@ -141,11 +138,8 @@ class Uploads:
 
     async def _drop(self, upload: Upload) -> None:
         self._leave(upload)
-        await self._path(upload).unlink(missing_ok=True)
+        await anyio.Path(self.place(upload)).unlink(missing_ok=True)
 
     def place(self, upload: Upload) -> Path:
         """Where it lies."""
         return self.folder / upload.id  # never the user's name for it
-
-    def _path(self, upload: Upload) -> anyio.Path:
-        return anyio.Path(self.place(upload))

@@ -42,11 +42,12 @@ async def listen(
     number = last_event_id.strip()
     start = int(number) if number.isascii() and number.isdigit() and len(number) < 17 else after
     await here.chat(id, owner)
-    here.admit_stream(owner)
+    streams = here.house.shared.ledger.streams
+    streams.check(owner)  # now, while an error can still be the answer
 
     @asynccontextmanager
     async def events() -> AsyncGenerator[AsyncIterator[Told]]:
-        with here.stream_of(owner):
+        with streams.through(owner):
             async with here.house.listen(id, after=start) as told:
                 yield told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import anyio
 from fastapi import APIRouter, Query, Request, Response
 
 from codeact.errors import NotFoundError, UsageError
+from codeact.server.download import fetched, in_pieces
 from codeact.server.http.callers import Owner
 from codeact.server.http.headers import attachment, kind_shown
 from codeact.server.http.paths import DIGEST, workspace_path
@@ -36,12 +38,12 @@ async def put_file(id: Id, path: str, request: Request, owner: Owner, here: Here
     name = _within(path)
     await here.chat(id, owner)  # before anything is read
     folder = here.house.shared.folder  # what a killed service leaves there, the next one removes
-    async with here.upload_of(owner), anyio.NamedTemporaryFile(dir=str(folder)) as file:
+    async with anyio.NamedTemporaryFile(dir=str(folder)) as file:
         size = 0
         async for piece in request.stream():
             size += await file.write(piece)
         await file.flush()
-        async with here.turn_of(here.uploads):  # not before all of it is there: who sends slowly stops nobody else
+        async with here.uploads.turn(owner):  # not before all of it is there: who sends slowly stops nobody else
             room = await here.house.room(id, owner=owner)
             await room.put(name, Path(str(file.name)))
     return FileView(path=name, size=size)
@@ -53,8 +55,9 @@ async def get_file(id: Id, path: str, owner: Owner, here: Here) -> Response:
     name = _within(path)
     room = await here.house.room(id, owner=owner)
     await here.note(owner, "download", id, path=name)
-    data = await room.get(name)
-    return Response(data, media_type="application/octet-stream", headers=attachment(name.rpartition("/")[2]))
+    headers = attachment(name.rpartition("/")[2])
+    shared = here.house.shared
+    return await fetched(partial(room.fetch, name), shared.folder, headers, shared.ledger.transfers.turn(owner))
 
 
 @router.delete("/sessions/{id}/files/{path:path}", status_code=204)
@@ -74,7 +77,8 @@ async def get_media(
 ) -> Response:
     """A figure, or another output, that an event refers to by its sha256."""
     await here.chat(id, owner)
-    return await media(here, id, digest, save=save)
+    turn = here.house.shared.ledger.transfers.turn(owner)
+    return await in_pieces(partial(media, here, id, digest, save=save), turn)
 
 
 async def media(here: Service, chat: str, digest: str, *, save: bool = False) -> Response:

@@ -41,7 +41,7 @@ async def alive() -> Health:
 @router.get("/readyz", response_model=Health)
 async def ready(here: Here) -> Health | Response:
     """That the database can be read and written, and that runs are taken. Says no more: anybody may ask."""
-    if here.closing.is_set() or here.draining:
+    if here.closing.is_set() or here.house.shared.draining:
         return problem(503, "the service is shutting down", headers=retry_after(5.0))
     if not await here.readiness.holds(here.house.store):
         return problem(503, "the database does not answer", kind="store", headers=retry_after(5.0))
@@ -56,4 +56,4 @@ async def metrics(_: Owner, here: Here) -> Response:
 
 def _lines(here: Service) -> Iterator[str]:
     yield from here.requests.lines()
-    yield from gauges({**here.counted(), "event_streams": float(here.streams.total())}, HELP)
+    yield from gauges({**here.counted(), "event_streams": float(here.house.shared.ledger.streams.inside.total())}, HELP)
