@@ -26,9 +26,8 @@ from codeact.errors import UsageError
 from codeact.sandbox import offers
 from codeact.sandbox.base import Sandbox
 from codeact.server.house import House
-from codeact.server.http.app import app
 from codeact.server.http.credentials import digest, new_token
-from codeact.server.http.neighbours import SHARED_PAGE, add_page, add_protocols
+from codeact.server.http.neighbours import page_is_there, whole
 from codeact.server.http.redaction import RedactingFormatter
 from codeact.server.http.service import Service
 from codeact.server.http.serving import Binding, Serving, bound
@@ -65,10 +64,10 @@ async def serve(options: ServeOptions) -> int:
 async def _answer(options: ServeOptions, house: House, binding: Binding, listening: socket.socket) -> int:
     token, where = options.token or new_token(), url_of(listening, tls=binding.certificate is not None)
     settings = _http_settings(options, binding, listening, house.settings.quotas.upload)
-    application = app(house, settings=settings, tokens={digest(token): options.user})
+    page = options.page and page_is_there(options.results)
+    tokens = {digest(token): options.user}
+    application = whole(house, settings=settings, tokens=tokens, page=page, results=options.results)
     service: Service = application.state.service
-    add_protocols(application, house)
-    page = options.page and add_page(application, house, options.results)
 
     def say() -> None:
         _say(options, where, f"{where}/login?code={service.credentials.invite(options.user)}", token, page=page)
@@ -84,7 +83,6 @@ def _http_settings(options: ServeOptions, binding: Binding, listening: socket.so
         cookie="__Host-codeact" if binding.tls else f"codeact-{listening.getsockname()[1]}",
         secure=binding.tls,
         upload=file * 3 // 2,  # base64 makes a file of a message longer by a third
-        public=(SHARED_PAGE,) if options.page else (),
     )
 
 

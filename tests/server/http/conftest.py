@@ -17,8 +17,8 @@ from codeact.models.scripted import ScriptedModel
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.client import Client
 from codeact.server.house import House
-from codeact.server.http.app import app
 from codeact.server.http.credentials import digest
+from codeact.server.http.neighbours import whole
 from codeact.server.http.settings import HttpSettings
 from codeact.server.settings import HouseSettings
 from codeact.server.store import open_store
@@ -54,10 +54,16 @@ async def house(warm_sandbox: LocalSandbox, tmp_path: Path) -> AsyncIterator[Hou
         yield opened
 
 
+def served(house: House, settings: HttpSettings) -> FastAPI:
+    """All that `codeact serve` serves. Its lifespan is the caller's to enter, where more than the API is wanted."""
+    return whole(house, settings=settings, tokens={digest(token): owner for owner, token in TOKENS.items()})
+
+
 @pytest.fixture
-def application(house: House) -> FastAPI:
-    settings = HttpSettings(body=200_000, upload=400_000, rate=1000.0, burst=10_000)
-    return app(house, settings=settings, tokens={digest(token): owner for owner, token in TOKENS.items()})
+async def application(house: House) -> AsyncIterator[FastAPI]:
+    made = served(house, HttpSettings(body=200_000, upload=400_000, rate=1000.0, burst=10_000))
+    async with made.router.lifespan_context(made):
+        yield made
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,48 +17,32 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from codeact.errors import ModelError, NotFoundError, SetupError, StoreError
 from codeact.models.base import Model
 from codeact.server.house import House
-from codeact.server.http.app import app
 from codeact.server.http.credentials import COOKIE, digest, new_token
 from codeact.server.http.problems import of_error
 from codeact.server.http.settings import HttpSettings
 from codeact.server.page.screen import told_of
 from codeact.server.shared_model import OpenedOnce
 
-from .conftest import TOKENS, URL, Users
+from .conftest import TOKENS, URL, Users, served
+from .described import operations, refusal
 
 pytestmark = pytest.mark.anyio
 
 OPEN = {"/healthz", "/readyz", "/shared/{token}", "/shared/{token}/export", "/shared/{token}/media/{digest}"}
 REFUSED = (401, 429)  # the second once there were many
-BODIES: dict[str, Any] = {
-    "/sessions/{id}/messages": {"text": "hello"},
-    "/sessions/{id}/edit": {"run": "x", "text": "y"},
-    "/sessions/{id}/retry": {"run": "x"},
-    "/sessions/{id}/move": {"run": None},
-    "/sessions/{id}/code": {"code": "1"},
-    "/sessions/{id}/approvals/{question}": {"yes": True},
-    "/sessions/{id}/questions/{question}": {"text": "x"},
-    "/execute": {"convid": "1", "code": "1"},
-}
-
-
-def operations(users: Users) -> Iterator[tuple[str, str]]:
-    for path, item in users.application.openapi()["paths"].items():
-        for method in item:
-            yield method.upper(), path
-
-
-def filled(path: str, id: str) -> str:
-    path = path.replace("{id}", id).replace("{digest}", "0" * 64)
-    return re.sub(r"\{\w+\}", "none", path) + ("?form=markdown" if path.endswith("/export") else "")
 
 
 async def test_nothing_is_open_without_a_token(users: Users) -> None:
+    page = ("/", "/c/1", "/favicon.ico", "/_nicegui/1/x", "/_nicegui_ws/socket.io", "/results", "/results/1/1")
     async with users.http() as anybody:
-        for method, path in operations(users):
-            if path not in OPEN:
-                assert (await anybody.request(method, filled(path, "1"))).status_code in REFUSED, path
-        for path in ("/openapi.json", "/docs", "/nowhere", "/sessions/../healthz/x", "//healthz", "/healthz/"):
+        for each in operations(users.application):
+            if each.path not in OPEN:
+                answer = await anybody.request(each.method, each.filled({}))
+                assert answer.status_code in REFUSED, each.path
+                refusal(each.path, answer)
+        for path in ("/openapi.json", "/docs", "/nowhere", "/v1", "/v1/", "/v1/nowhere", *page):
+            assert (await anybody.get(path)).status_code in REFUSED, path
+        for path in ("/sessions/../healthz/x", "//healthz", "/healthz/"):
             assert (await anybody.get(path)).status_code in REFUSED, path
 
 
@@ -96,18 +79,58 @@ async def test_guesses_cost_the_database_little_and_nobody_behind_the_same_addre
         assert (await bob.get("/me")).json()["owner"] == "bob"
 
 
-async def test_another_users_things_are_as_unknown_as_what_never_was(users: Users) -> None:
-    theirs = (await users.client("bob").create("bob's")).id
+async def everything(house: House, users: Users, owner: str) -> dict[str, str]:
+    """What a user may have: ids by the names that the description has for them."""
+    chat = await users.client(owner).create(f"{owner}'s")
+    run = await chat.send("run: open('theirs.txt', 'w').write('x')")
+    await (await house.room(chat.id, owner=owner)).wait()
+    share = await chat.share()
+    ask: dict[str, Any] = {"model": "codeact", "store": True}
+    async with users.by(owner) as http:
+        upload = await http.post("/v1/files", files={"file": ("a.txt", b"a")}, data={"purpose": "user_data"})
+        container = (await http.post("/v1/containers", json={"name": "mine"})).json()["id"]
+        file = await http.post(f"/v1/containers/{container}/files", files={"file": ("a.txt", b"a")})
+        response = await http.post("/v1/responses", json={**ask, "input": "hello"})
+        said = [{"role": "user", "content": "hello"}]
+        completion = await http.post("/v1/chat/completions", json={**ask, "messages": said})
+    return {
+        "id": chat.id,
+        "run": run.id,
+        "token": share.path.rpartition("/")[2],
+        "path": "theirs.txt",
+        "/v1/files/": upload.json()["id"],
+        "container_id": container,
+        "file_id": file.json()["id"],
+        "response_id": response.json()["id"],
+        "completion_id": completion.json()["id"],
+    }
+
+
+async def test_another_users_things_are_as_unknown_as_what_never_was(house: House, users: Users) -> None:
+    theirs = await everything(house, users, "bob")
+    never = {name: ("f" * 32 if name not in ("path",) else id) for name, id in theirs.items()}
+    owned = {"id", "response_id", "completion_id", "container_id", "file_id"}
     async with users.by("ann") as ann:
-        for method, path in operations(users):
-            if "{id}" not in path:
+        for each in operations(users.application):
+            if not owned & set(each.parameters):
                 continue
-            body = BODIES.get(path, {}) if method in ("POST", "PATCH", "PUT") else None
-            asked = [await ann.request(method, filled(path, id), json=body) for id in (theirs, "f" * 32)]
-            said = [answer.text.replace(theirs, "ID").replace("f" * 32, "ID") for answer in asked]
-            assert [answer.status_code for answer in asked] == [404, 404], (method, path, said)
+            asked = [await ann.request(each.method, each.filled(ids), json=each.least()) for ids in (theirs, never)]
+            said = [unnamed(answer.text, ids) for answer, ids in zip(asked, (theirs, never), strict=True)]
+            assert [answer.status_code for answer in asked] == [404, 404], (each.method, each.path, said)
             assert said[0] == said[1]
-    assert (await users.client("bob").chat(theirs).view()).title == "bob's"
+            refusal(each.path, asked[0])
+    async with users.by("bob") as bob:
+        for each in operations(users.application):
+            named = each.parameters and not {"digest", "model"} & set(each.parameters)
+            if named and each.method == "GET" and not each.path.endswith("/events"):
+                answer = await bob.get(each.filled(theirs))
+                assert answer.status_code == 200, (each.path, answer.text)
+
+
+def unnamed(text: str, ids: dict[str, str]) -> str:
+    for id in set(ids.values()):
+        text = text.replace(id, "ID")
+    return text
 
 
 async def test_a_malformed_id_is_as_unknown_as_any(users: Users) -> None:
@@ -269,8 +292,7 @@ async def test_a_huge_body_is_refused_before_it_is_read(users: Users) -> None:
 
 
 async def test_a_body_that_does_not_come_is_given_up(house: House) -> None:
-    tokens = {digest(token): owner for owner, token in TOKENS.items()}
-    hasty = Users(app(house, settings=HttpSettings(patience=0.05), tokens=tokens))
+    hasty = Users(served(house, HttpSettings(patience=0.05)))
 
     async def stuck() -> AsyncIterator[bytes]:
         yield b"{"
@@ -438,8 +460,7 @@ async def test_no_span_has_the_token_of_a_share(users: Users, monkeypatch: pytes
 
 
 async def test_who_asks_too_often_waits_and_others_do_not(house: House) -> None:
-    tokens = {digest(token): owner for owner, token in TOKENS.items()}
-    users = Users(app(house, settings=HttpSettings(rate=0.001, burst=5), tokens=tokens))
+    users = Users(served(house, HttpSettings(rate=0.001, burst=5)))
     async with users.by("ann") as ann, users.by("bob") as bob:
         assert [(await ann.get("/me")).status_code for _ in range(6)] == [200] * 5 + [429]
         refused = await ann.get("/me")
@@ -448,7 +469,7 @@ async def test_who_asks_too_often_waits_and_others_do_not(house: House) -> None:
 
 
 async def test_a_stranger_can_neither_fill_the_audit_log_nor_keep_the_service_busy(house: House) -> None:
-    users = Users(app(house, settings=HttpSettings(rate=0.001, burst=40)))
+    users = Users(served(house, HttpSettings(rate=0.001, burst=40)))
     async with users.http(origin=URL) as stranger:
         answers = [(await stranger.post("/login", data={"token": "cat_wrong"})).status_code for _ in range(45)]
         assert answers == [403] * 20 + [429] * 25

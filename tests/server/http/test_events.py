@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import anyio
 import httpx2
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from starlette.types import Message
 
@@ -17,37 +16,23 @@ from codeact.errors import QuotaError
 from codeact.server.client import Client, RemoteChat, connect
 from codeact.server.download import Download
 from codeact.server.house import House
-from codeact.server.http.app import app
-from codeact.server.http.credentials import digest
 from codeact.server.http.settings import HttpSettings
-from codeact.server.listening import listen, url_of
 from codeact.server.nouns import Told
-from codeact.server.quiet import QuietServer
 from codeact.server.turnstile import Turnstile
 from codeact.types import JSON
 
-from .conftest import TOKENS
+from ..loopback import on_loopback  # noqa: TID252 (tests are no package with a name)
+from .conftest import TOKENS, served
 
 pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
 async def answering(house: House, settings: HttpSettings) -> AsyncIterator[tuple[FastAPI, str]]:
-    """The application behind a real server on loopback."""
-    application = app(house, settings=settings, tokens={digest(token): owner for owner, token in TOKENS.items()})
-    started = anyio.Event()
-    with listen("127.0.0.1", 0) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # inherited: a slow reader is soon waited for
-        config = uvicorn.Config(application, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-        server = QuietServer(config, started.set)
-        async with anyio.create_task_group() as group:
-            group.start_soon(server.serve, [listening])
-            await started.wait()
-            try:
-                yield application, url_of(listening)
-            finally:
-                application.state.service.closing.set()
-                server.should_exit = True
+    """The application behind a real server, where a slow reader is soon waited for."""
+    application = served(house, settings)
+    async with on_loopback(application, sent_ahead=4096) as url:
+        yield application, url
 
 
 @pytest.fixture

@@ -4,80 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .conftest import Users
+from .described import JSON, Operation, fitting, operations, refusal
 
 pytestmark = pytest.mark.anyio
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
-    max_leaves=5,
-)
-SKIPPED = {"/sessions/{id}/events"}  # it does not end
-
-
-def fitting(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that a schema describes, as far as it matters here."""
-    if "$ref" in schema:
-        return fitting(whole["components"]["schemas"][schema["$ref"].rpartition("/")[2]], whole)
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
-    if "anyOf" in schema:
-        return st.one_of([fitting(each, whole) for each in schema["anyOf"]])
-    match schema.get("type"):
-        case "object":
-            needed = set(schema.get("required", ()))
-            fields = {name: fitting(each, whole) for name, each in schema.get("properties", {}).items()}
-            return st.fixed_dictionaries(
-                {name: each for name, each in fields.items() if name in needed},
-                optional={name: each for name, each in fields.items() if name not in needed},
-            )
-        case "array":
-            return st.lists(fitting(schema["items"], whole), max_size=3)
-        case "string":
-            return st.text(min_size=schema.get("minLength", 0), max_size=min(40, schema.get("maxLength", 40)))
-        case "integer":
-            return st.integers(schema.get("minimum", -5), schema.get("maximum", 10**12))
-        case "number":
-            return st.floats(0.01, 2.0)
-        case "boolean":
-            return st.booleans()
-        case _:
-            return st.none()
+ENDLESS = {"/sessions/{id}/events"}
+EACH = 3  # requests that are made up of each operation
+WRONG: tuple[Any, ...] = (None, True, -1, 1e300, "\0", [[]], {"a": [None]})
+JSON_BODIES = (b"", b"null", b"[]", b"{", b"[" * 10_000, b"\xff\xfe")
+FORM_BODIES = (b"", b"--x\r\n", b"--x\r\n\r\n\r\n--x--")
+BODIES = [
+    *(("application/json", body) for body in JSON_BODIES),
+    *(("multipart/form-data; boundary=x", body) for body in FORM_BODIES),
+    ("multipart/form-data", b"x"),
+    ("text/plain", b"x"),
+]
 
 
 @st.composite
-def requests(draw: st.DrawFn, whole: Mapping[str, Any], id: str) -> dict[str, Any]:
-    path = draw(st.sampled_from(sorted(whole["paths"].keys() - SKIPPED)))
-    method = draw(st.sampled_from(sorted(whole["paths"][path])))
-    operation = whole["paths"][path][method]
+def requests(draw: st.DrawFn, operation: Operation, ids: Mapping[str, str]) -> dict[str, Any]:
     wrong = draw(st.sampled_from([False, False, True]))
-    params: dict[str, Any] = {}
-    filled = path
-    for each in operation.get("parameters", ()):
-        value = draw(st.text(max_size=20) if wrong else fitting(each["schema"], whole))
+    named, params = dict[str, str](), dict[str, Any]()
+    for each in operation.described.get("parameters", ()):
+        value = draw(st.text(max_size=20) if wrong else fitting(each["schema"], operation.whole))
         if each["in"] == "path":
-            known = each["name"] == "id" and draw(st.booleans())
-            filled = filled.replace(
-                f"{{{each['name']}}}", id if known else quote(value or "-", safe="", errors="replace")
-            )
+            named[each["name"]] = ids.get(each["name"], "") if draw(st.booleans()) else str(value) or "-"
         elif each["in"] == "query" and value is not None and (each.get("required") or draw(st.booleans())):
             params[each["name"]] = value
-    described = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    body = draw(JSON if wrong or described is None else fitting(described, whole))
-    return {"described": operation, "method": method.upper(), "url": filled, "params": params, "json": body}
+    body = operation.body
+    sent = draw(JSON if wrong or body is None else fitting(body, operation.whole))
+    return {
+        "method": operation.method,
+        "url": operation.filled(named).partition("?")[0],
+        "params": params,
+        "json": sent,
+    }
 
 
 def generated(strategy: st.SearchStrategy[dict[str, Any]]) -> list[dict[str, Any]]:
     """Hypothesis runs a test function itself, and does not get along with fixtures that are async: so it only makes."""
     made: list[dict[str, Any]] = []
 
+    @settings(max_examples=EACH)
     @given(strategy)
     def make(request: dict[str, Any]) -> None:
         made.append(request)
@@ -86,29 +60,78 @@ def generated(strategy: st.SearchStrategy[dict[str, Any]]) -> list[dict[str, Any
     return made
 
 
-async def test_any_request_is_answered_as_it_is_described(users: Users) -> None:
+async def existing(users: Users) -> dict[str, str]:
     async with users.by("ann") as ann:
-        whole = users.application.openapi()
-        session = (await ann.post("/sessions", json={})).json()["id"]
-        for request in generated(requests(whole, session)):
-            described = request.pop("described")
-            answer = await ann.request(**request)
-            assert answer.status_code < 500, (request, answer.text)
-            assert str(answer.status_code) in {*described["responses"], "404", "405"}, (request, answer.text)
-            assert "default-src 'none'" in answer.headers["content-security-policy"]
-            if answer.status_code >= 400:
-                assert answer.headers["content-type"] == "application/problem+json"
-                assert answer.json()["status"] == answer.status_code
+        chat = {"model": "codeact", "messages": [{"role": "user", "content": "x"}], "store": True}
+        return {
+            "id": (await ann.post("/sessions", json={})).json()["id"],
+            "completion_id": (await ann.post("/v1/chat/completions", json=chat)).json()["id"],
+            "container_id": (await ann.post("/v1/containers", json={"name": "x"})).json()["id"],
+            "response_id": (await ann.post("/v1/responses", json={"model": "codeact", "input": "x"})).json()["id"],
+        }
+
+
+async def test_any_request_is_answered_as_it_is_described(users: Users) -> None:
+    ids = await existing(users)
+    async with users.by("ann") as ann:
+        for operation in operations(users.application):
+            if operation.path in ENDLESS:
+                continue
+            for request in generated(requests(operation, ids)):
+                answer = await ann.request(**request)
+                assert answer.status_code < 500, (request, answer.text)
+                described = {*operation.described["responses"], "404", "405"}
+                assert str(answer.status_code) in described, (request, answer.text)
+                assert "default-src 'none'" in answer.headers["content-security-policy"]
+                if answer.status_code >= 400:
+                    refusal(operation.path, answer)
+
+
+async def test_a_field_of_any_wrong_type_is_no_failure(users: Users) -> None:
+    """Each field of each body in turn, with all else as it should be."""
+    ids = await existing(users)
+    async with users.by("ann") as ann:
+        for operation in operations(users.application):
+            fields = (operation.body or {}).get("properties", {})
+            for name in fields:
+                for value in WRONG:
+                    body = {**operation.least(), name: value}
+                    answer = await ann.request(operation.method, operation.filled(ids), json=body)
+                    assert answer.status_code < 500, (operation.path, body, answer.text)
+                    if answer.status_code >= 400:
+                        refusal(operation.path, answer)
+
+
+async def test_a_body_of_any_wrong_kind_is_no_failure(users: Users) -> None:
+    ids = await existing(users)
+    async with users.by("ann") as ann:
+        for operation in operations(users.application):
+            if operation.method == "GET":
+                continue
+            for kind, body in BODIES:
+                headers = {"content-type": kind}
+                answer = await ann.request(operation.method, operation.filled(ids), content=body, headers=headers)
+                assert answer.status_code < 500, (operation.path, kind, body, answer.text)
+
+
+async def test_a_huge_body_is_refused_everywhere(users: Users) -> None:
+    async with users.by("ann") as ann:
+        for operation in operations(users.application):
+            if operation.method == "GET":
+                continue
+            answer = await ann.request(operation.method, operation.filled({}), content=b" " * 500_000)
+            assert answer.status_code == 413, operation.path
+            refusal(operation.path, answer)
 
 
 async def test_the_description_is_whole(users: Users) -> None:
-    """Each operation has a name of its own, words, the errors it may give, and who may ask."""
-    whole = users.application.openapi()
-    operations = [(path, each) for path, item in whole["paths"].items() for each in item.values()]
-    names = [each["operationId"] for _, each in operations]
+    """Each operation has a name of its own, words, the errors it may give in the form it has, and who may ask."""
+    described = list(operations(users.application))
+    names = [each.described["operationId"] for each in described]
     assert len(set(names)) == len(names)
-    for path, each in operations:
-        public = path.startswith(("/shared/", "/healthz", "/readyz"))
-        assert ("security" in each) is not public, path
-        assert "401" in each["responses"]
-        assert "application/problem+json" in each["responses"]["404"]["content"]
+    assert {each.path.split("/")[1] for each in described} >= {"sessions", "shared", "v1", "execute"}
+    for each in described:
+        public = each.path.startswith(("/shared/", "/healthz", "/readyz"))
+        assert ("security" in each.described) is not public, each.path
+        form = "application/json" if each.path.startswith("/v1/") else "application/problem+json"
+        assert all(form in each.described["responses"][status]["content"] for status in ("401", "404")), each.path

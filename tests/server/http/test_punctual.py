@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import anyio
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +20,8 @@ from codeact.server.http.inflow import Counted
 from codeact.server.http.punctual import Punctual
 from codeact.server.http.settings import HttpSettings
 from codeact.server.turnstile import Turnstile
+
+from ..loopback import on_loopback  # noqa: TID252 (tests are no package with a name)
 
 pytestmark = pytest.mark.anyio
 
@@ -47,13 +47,8 @@ async def talk(socket: WebSocket) -> None:
 @asynccontextmanager
 async def serving() -> AsyncIterator[int]:
     application = Starlette(routes=[Route("/", slow), WebSocketRoute("/ws", talk)])
-    config = uvicorn.Config(application, http=Punctual, log_config=None, limit_concurrency=50, lifespan="off")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(config)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server._serve, [listening])  # `serve` takes the process's signals
-            yield listening.getsockname()[1]
-            server.should_exit = True
+    async with on_loopback(application, connections=50) as url:
+        yield int(url.rpartition(":")[2])
 
 
 @pytest.fixture(autouse=True)

@@ -5,20 +5,19 @@ Its model does what the last message says: `!plot` and so on are programs, anyth
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
-import uvicorn
 
 from codeact.models.base import Model
 from codeact.models.scripted import ScriptedModel
 from codeact.server.house import House
-from codeact.server.http.app import app
-from codeact.server.http.neighbours import SHARED_PAGE, add_page, add_protocols
-from codeact.server.http.settings import HttpSettings
+from codeact.server.http.neighbours import whole
+from codeact.server.http.service import Service
+from codeact.server.http.serving import Binding, Serving
+from codeact.server.listening import listen, url_of
 from codeact.server.settings import HouseSettings
 from codeact.server.store import open_store
 from codeact.types import Message
@@ -58,18 +57,19 @@ async def scripted() -> AsyncGenerator[Model]:
 
 
 async def main() -> None:
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = listen("127.0.0.1", 0)
     async with (
         open_store("sqlite::memory:") as store,
         House.open(store, HouseSettings(models={"scripted:page": scripted})) as house,
     ):
-        made = app(house, settings=HttpSettings(public=(SHARED_PAGE,)))
-        add_protocols(made, house)
-        add_page(made, house)
-        code = made.state.service.credentials.invite("anne")
-        sys.stdout.write(f"http://127.0.0.1:{listening.getsockname()[1]}/login?code={code}\n")
-        sys.stdout.flush()
-        await uvicorn.Server(uvicorn.Config(made, log_level="warning")).serve(sockets=[listening])
+        made = whole(house)
+        service: Service = made.state.service
+
+        def say() -> None:
+            sys.stdout.write(f"{url_of(listening)}/login?code={service.credentials.invite('anne')}\n")
+            sys.stdout.flush()
+
+        await Serving(made, service, Binding(), drain=0.0).run(listening, say)
 
 
 if __name__ == "__main__":

@@ -45,9 +45,9 @@ def owner_of(connection: HTTPConnection) -> str:
 _BEARER = HTTPBearer(auto_error=False, description="A token; `codeact serve` prints one, `--add-token` makes more.")
 
 
-def _described(connection: HTTPConnection, _: Annotated[object, Security(_BEARER)]) -> str:
+async def described_owner(connection: HTTPConnection, _: Annotated[object, Security(_BEARER)]) -> str:
     """`owner_of`, and the line in the API's description that says how one becomes an owner."""
     return owner_of(connection)
 
 
-Owner = Annotated[str, Depends(_described)]
+Owner = Annotated[str, Depends(described_owner)]

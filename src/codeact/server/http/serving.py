@@ -63,6 +63,26 @@ def bound(binding: Binding) -> socket.socket:
     return listen(binding.host, binding.port)
 
 
+def configuration(application: ASGIApp, binding: Binding) -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    return uvicorn.Config(
+        application,
+        http=Punctual,
+        lifespan="on",  # or what fails in it would be passed over
+        ssl_certfile=binding.certificate,
+        ssl_keyfile=binding.key,
+        log_config=None,
+        access_log=False,  # ours has no queries and no tokens
+        server_header=False,
+        proxy_headers=False,  # nothing is believed of who forwards
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=10,
+        h11_max_incomplete_event_size=64 * 1024,
+        ws_max_size=4 * 1024 * 1024,
+    )
+
+
 @dataclass(slots=True)
 class Serving:
     """`run` answers requests until a signal comes. The first one drains: no new run begins, those going on may end,
@@ -76,28 +96,11 @@ class Serving:
     signals: list[signal.Signals] = field(default_factory=list[signal.Signals])
 
     async def run(self, listening: socket.socket, started: Callable[[], None]) -> None:
-        server = QuietServer(self._config(), started)
+        server = QuietServer(configuration(self.application, self.binding), started)
         async with anyio.create_task_group() as group:
             await group.start(self._watch, server)
             await server.serve(sockets=[listening])
             group.cancel_scope.cancel()
-
-    def _config(self) -> uvicorn.Config:
-        return uvicorn.Config(
-            self.application,
-            http=Punctual,
-            ssl_certfile=self.binding.certificate,
-            ssl_keyfile=self.binding.key,
-            log_config=None,
-            access_log=False,  # ours has no queries and no tokens
-            server_header=False,
-            proxy_headers=False,  # nothing is believed of who forwards
-            limit_concurrency=CONNECTIONS,
-            timeout_keep_alive=20,
-            timeout_graceful_shutdown=10,
-            h11_max_incomplete_event_size=64 * 1024,
-            ws_max_size=4 * 1024 * 1024,
-        )
 
     async def _watch(self, server: QuietServer, *, task_status: TaskStatus[None]) -> None:
         async with anyio.create_task_group() as group:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from codeact.errors import (
@@ -33,6 +34,36 @@ _TYPES = {401: "authentication_error", 403: "permission_error", 404: _INVALID, 4
 _CODES = {401: "invalid_api_key", 413: "request_too_large", 429: "rate_limit_exceeded"}
 _NOT_STORED = "the database cannot be used now; try again later"
 _HIDDEN = "the service failed; its log says why"  # what broke is nothing for a client to know
+
+
+class WrittenError(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(BaseModel):
+    """What is wrong with a request, as OpenAI's clients read it."""
+
+    error: WrittenError
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": text}
+    for status, text in {
+        400: "The request cannot be read, or asks for what is not supported.",
+        401: "No token, or a wrong one.",
+        403: "A page of another origin asks, or by another name.",
+        404: "There is no such thing, or it is another user's.",
+        409: "It contradicts what is going on.",
+        413: "The request is too large.",
+        422: "Never: what does not fit its description is a 400.",
+        429: "Too much at a time; `Retry-After` says when waiting helps.",
+        502: "The model's endpoint failed.",
+        503: "The database, the sandbox or the service is not ready.",
+    }.items()
+}
 
 
 class InvalidRequestError(UsageError):

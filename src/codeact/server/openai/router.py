@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from codeact.server.house import House
 from codeact.server.openai.chat_routes import chat_routes, model_routes
 from codeact.server.openai.container_routes import container_routes
+from codeact.server.openai.errors import RESPONSES
 from codeact.server.openai.file_routes import file_routes
 from codeact.server.openai.office import Office
 from codeact.server.openai.response_routes import response_routes
@@ -30,7 +31,12 @@ def router(house: House, *, owner: Owner) -> APIRouter:
         async with office.serving():
             yield
 
-    routes = APIRouter(tags=["OpenAI-compatible"], lifespan=lifespan, generate_unique_id_function=_operation)
+    routes = APIRouter(
+        tags=["OpenAI-compatible"],
+        lifespan=lifespan,
+        generate_unique_id_function=_operation,
+        responses=RESPONSES,
+    )
     for part in (model_routes, chat_routes, response_routes, file_routes, container_routes):
         routes.include_router(part(office, owner))
     return routes
