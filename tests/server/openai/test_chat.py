@@ -283,7 +283,7 @@ async def test_the_endpoints_describe_themselves(serve):
         described = (await client.get(place.base_url.replace("/v1", "/openapi.json"))).json()["paths"]
     names = {path: [operation["operationId"] for operation in each.values()] for path, each in described.items()}
     ours = [name for path, each in names.items() if path.startswith("/v1/") for name in each]
-    assert len(ours) == 21
+    assert len(ours) == 27
     assert all(name.startswith("openai_") for name in ours)
     every = [name for each in names.values() for name in each]
     assert len(every) == len(set(every))

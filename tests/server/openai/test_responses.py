@@ -10,10 +10,15 @@ import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from codeact.agent.execute import Relay
+from codeact.server.ledger import Ledger
+from codeact.server.metering import Meter
+from codeact.server.openai.containers import Container, LentPlace
 from codeact.server.openai.office import Office
-from codeact.server.openai.respond import begun
+from codeact.server.openai.respond import begun, cited
 from codeact.server.openai.response_wire import ResponseRequest
 from codeact.server.settings import Quotas
+from codeact.tools import ToolSet
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +104,35 @@ async def test_files_that_the_answer_names_are_cited_and_can_be_had(serve):
         assert response.output_text[cited.start_index : cited.end_index] == "result.csv"
         content = await client.containers.files.content.retrieve(cited.file_id, container_id=cited.container_id)
         assert content.content == b"a,b"
+
+
+async def test_names_of_files_and_half_characters_never_spoil_an_answer(serve):
+    """Seen in a review: what can go wrong with a citation would have made a failure of a finished answer."""
+    names = "[b'\\xff.csv', 'a\\nb.csv', 'plain.csv', '(.csv', 'x' * 251 + '.csv']"
+    write = f"```python\nfor name in {names}:\n    open(name, 'w').write('a')\n```"
+    answer = "See plain.csv, \udcff.csv, (.csv and a\nb.csv."
+    async with serve(write, answer, write, answer) as place, place.client() as client:
+        response = valid(await client.responses.create(**ASK))
+        assert response.status == "completed"
+        assert response.output_text == answer.replace("\udcff", "?")
+        cited = {each.filename for each in response.output[-1].content[0].annotations}
+        assert {"plain.csv", "(.csv", "a\nb.csv"} <= cited
+        assert (await client.responses.retrieve(response.id)).output_text == response.output_text
+        kinds = valid_stream([event async for event in await client.responses.create(**ASK, stream=True)])
+        assert kinds[-1] == "response.completed"
+
+
+async def test_an_answer_stands_where_its_files_cannot_be_listed(warm_sandbox):
+    relay, ledger = Relay(ToolSet()), Ledger(Quotas())
+    async with warm_sandbox.open(relay) as session:
+        container = Container(
+            id="cntr_1", owner="ada", name="auto", idle=60.0, memory=None, created=0.0, active=0.0, deadline=0.0,
+            place=LentPlace(warm_sandbox, session, relay), meter=Meter(ledger, "ada"),
+        )  # fmt: skip
+        await session.put("a.csv", b"a")
+        (citation,) = await cited("See a.csv.", container)
+        assert citation["filename"] == "a.csv"
+    assert await cited("See a.csv.", container) == ()
 
 
 async def test_a_response_goes_on_from_the_one_before_with_its_variables(serve):

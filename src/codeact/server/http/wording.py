@@ -33,7 +33,10 @@ def of_error(path: str, error: CodeActError) -> JSONResponse:
 async def of_http(request: Request, error: Exception) -> JSONResponse:
     """For what an application has no route for."""
     assert isinstance(error, HTTPException)
-    return refused(request.scope["path"], error.status_code, error.detail, headers=error.headers)
+    path, detail = request.scope["path"], error.detail
+    if path.startswith(OPENAI) and error.status_code in (404, 405):
+        detail = f"{request.method} {path[:200]} is not supported here; docs/openai.md lists what is"
+    return refused(path, error.status_code, detail, headers=error.headers)
 
 
 def _worded(refused: Refusal) -> JSONResponse:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from codeact.server.openai.errors import InvalidRequestError
+from codeact.server.openai.metadata import Metadata
 from codeact.server.openai.said import Attachment, Said, file_of, image_of
 from codeact.types import JSON, Image
 
@@ -88,6 +89,8 @@ class ChatRequest(BaseModel):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    store: bool | None = None
+    metadata: Metadata | None = None
     codeact: Extras = Extras()
     # Refused unless they say what holds anyway.
     n: int | None = None
@@ -107,6 +110,11 @@ class ChatRequest(BaseModel):
     @property
     def most_tokens(self) -> int | None:
         return self.max_completion_tokens or self.max_tokens
+
+
+class CompletionChange(BaseModel):
+    model_config = _STRICT
+    metadata: Metadata | None
 
 
 def check_supported(asked: ChatRequest) -> None:

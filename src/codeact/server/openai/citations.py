@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from codeact.server.names import writable
 from codeact.types import JSON
 
 _MOST = 50
@@ -21,7 +22,7 @@ def cite(text: str, files: Mapping[str, str], *, container: str, workspace: str)
                     "type": "container_file_citation",
                     "container_id": container,
                     "file_id": id,
-                    "filename": path.rpartition("/")[2],
+                    "filename": writable(path.rpartition("/")[2]),
                     "start_index": place.start(),
                     "end_index": place.end(),
                 }

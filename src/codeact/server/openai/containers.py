@@ -23,7 +23,7 @@ from codeact.errors import ConflictError, NotFoundError
 from codeact.sandbox.base import FileInfo, Limits, NetworkPolicy, Offer, Sandbox, Session
 from codeact.server.ledger import Ledger
 from codeact.server.metering import Meter
-from codeact.server.openai.said import writable
+from codeact.server.names import writable
 from codeact.server.settings import Quotas
 from codeact.server.workspace import files_of, remove_from
 from codeact.tools import ToolSet

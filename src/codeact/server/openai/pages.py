@@ -30,9 +30,20 @@ class ContainerPaging(Paging):
     name: str | None = None
 
 
+class CompletionPaging(Paging):
+    order: Literal["asc", "desc"] = "asc"
+    model: str | None = None
+
+
+class MessagePaging(Paging):
+    order: Literal["asc", "desc"] = "asc"
+
+
 Paged = Annotated[Paging, Query()]
 PagedFiles = Annotated[FilePaging, Query()]
 PagedContainers = Annotated[ContainerPaging, Query()]
+PagedCompletions = Annotated[CompletionPaging, Query()]
+PagedMessages = Annotated[MessagePaging, Query()]
 
 
 def page(cards: Sequence[dict[str, JSON]], asked: Paging) -> dict[str, JSON]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import anyio
 
 from codeact.agent import Agent, Conversation
-from codeact.errors import SandboxError
+from codeact.errors import CodeActError, SandboxError
 from codeact.server.nouns import Settings
 from codeact.server.openai.answering import bound, say
 from codeact.server.openai.citations import cite
 from codeact.server.openai.containers import Container
 from codeact.server.openai.errors import NO_RETRY, Refusal
+from codeact.server.openai.input_items import input_items
 from codeact.server.openai.items import Items
 from codeact.server.openai.lent import Lent, choose
 from codeact.server.openai.office import Office
@@ -22,8 +24,9 @@ from codeact.server.openai.response_wire import AutoContainer, ResponseRequest, 
 from codeact.server.openai.responses import Answering
 from codeact.server.openai.routing import told
 from codeact.server.openai.said import Prompt, prompt_of
-from codeact.types import Message, OutcomeStatus
+from codeact.types import JSON, Message, OutcomeStatus
 
+_log = logging.getLogger(__name__)
 # Why a run without an answer is incomplete, as far as the protocol has words for it; other ends are failures.
 _INCOMPLETE: dict[OutcomeStatus, str] = {"token_limit": "max_output_tokens", "turn_limit": "max_messages"}
 
@@ -36,7 +39,7 @@ def begun(office: Office, owner: str, asked: ResponseRequest) -> tuple[Answering
     before = office.responses.before(owner, asked)
     system = "\n\n".join(filter(None, [asked.instructions, prompt.system]))
     prompt = replace(prompt, system=system, history=(*(before.messages if before else ()), *prompt.history))
-    return Answering(owner=owner, asked=asked.remembered), prompt
+    return Answering(owner=owner, asked=asked.remembered, said=input_items(asked.input)), prompt
 
 
 async def respond(office: Office, answering: Answering, prompt: Prompt) -> None:
@@ -90,9 +93,7 @@ async def _conclude(answering: Answering, items: Items, container: Container) ->
         raise RuntimeError("a run has ended without saying so")
     answering.usage = outcome.usage
     if items.answer is not None:
-        files = {file.path: container.file_id(file.path) for file in await container.files()}
-        workspace = container.session.info.workspace
-        items.say(items.answer, cite(items.answer, files, container=container.id, workspace=workspace))
+        items.say(items.answer, await cited(items.answer, container))
         answering.end("completed")
     elif outcome.status in _INCOMPLETE:
         if outcome.status == "token_limit" and items.words.partial:
@@ -102,6 +103,18 @@ async def _conclude(answering: Answering, items: Items, container: Container) ->
     else:
         answering.error = Refusal(status=500, message=outcome.message or outcome.status, code=outcome.status)
         answering.end("failed")
+
+
+async def cited(answer: str, container: Container) -> Sequence[dict[str, JSON]]:
+    """The files that an answer names; none where they cannot be listed (its last action may have ended the session):
+    the answer stands, whatever becomes of what it names.
+    """
+    try:
+        files = {file.path: container.file_id(file.path) for file in await container.files()}
+    except CodeActError as error:
+        _log.warning("the files of %s cannot be listed for an answer: %s", container.id, error)
+        return ()
+    return cite(answer, files, container=container.id, workspace=container.session.info.workspace)
 
 
 async def _container(office: Office, answering: Answering) -> Container:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Depends, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from codeact.server.openai.connection import Outflow, Stream, Streamed, Whole
+from codeact.server.openai.connection import Json, Outflow, Stream, Streamed, Whole
 from codeact.server.openai.errors import InvalidRequestError, RefusedError
 from codeact.server.openai.office import Office
+from codeact.server.openai.pages import Paged, page
 from codeact.server.openai.respond import begun, respond
 from codeact.server.openai.response_wire import OUTPUTS, ResponseRequest
 from codeact.server.openai.responses import Answering
@@ -43,7 +44,11 @@ def response_routes(office: Office, owner: Owner) -> APIRouter:
         found = office.responses.find(who, response_id)
         if stream:
             return _listening(office, found, starting_after)
-        return JSONResponse(found.card(with_outputs=True if OUTPUTS in (include or ()) else None))
+        return Json(found.card(with_outputs=True if OUTPUTS in (include or ()) else None))
+
+    @routes.get("/{response_id}/input_items")
+    async def list_input_items(response_id: str, asked: Paged, who: str = Depends(owner)) -> JSON:
+        return page(office.responses.find(who, response_id).said, asked)
 
     @routes.post("/{response_id}/cancel")
     async def cancel_response(response_id: str, who: str = Depends(owner)) -> JSON:
@@ -95,7 +100,7 @@ def _in_background(office: Office, answering: Answering, prompt: Prompt) -> Resp
         pass  # refused now, and not when nobody hears it
     office.tasks.start_soon(respond, office, answering, prompt)
     office.responses.keep(answering)  # after all that may refuse it: nothing would ever end it
-    return _listening(office, answering, -1) if answering.asked.stream else JSONResponse(answering.card())
+    return _listening(office, answering, -1) if answering.asked.stream else Json(answering.card())
 
 
 def _listening(office: Office, answering: Answering, after: int) -> Response:

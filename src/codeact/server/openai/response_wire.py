@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from codeact.actions.fences import unused_fence
 from codeact.server.openai.container_wire import Memory, NetworkAsked
 from codeact.server.openai.errors import InvalidRequestError
+from codeact.server.openai.metadata import Metadata
 from codeact.server.openai.said import Attachment, Said, file_of, image_of
 from codeact.trajectory.history import OBSERVATION
 from codeact.types import JSON, Image
@@ -105,7 +106,7 @@ class ResponseRequest(BaseModel):
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     max_tool_calls: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
+    metadata: Metadata | None = None
     parallel_tool_calls: bool | None = None
     # Refused unless they say what holds anyway.
     tool_choice: str | dict[str, JSON] | None = None

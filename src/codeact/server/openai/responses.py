@@ -14,10 +14,9 @@ from codeact.errors import NotFoundError
 from codeact.server.openai.errors import InvalidRequestError, Refusal
 from codeact.server.openai.items import Items, Told, shown
 from codeact.server.openai.response_wire import ResponseRequest
+from codeact.server.openai.shelf import Shelf
 from codeact.server.settings import Quotas
 from codeact.types import JSON, Message, Usage
-
-_MOST_KEPT = 64 * 1024 * 1024  # bytes of all responses of one user that are kept
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,6 +25,7 @@ class Answering:
 
     owner: str
     asked: ResponseRequest
+    said: Sequence[dict[str, JSON]] = ()  # in the request, as it is listed
     id: str = field(default_factory=lambda: f"resp_{uuid4().hex}")
     created: float = field(default_factory=time.time)
     status: str = "queued"
@@ -37,8 +37,6 @@ class Answering:
     messages: tuple[Message, ...] = ()  # the history that a response after it goes on with
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
-    until: float = 0.0  # of the event loop's clock
-    size: int = 0  # bytes
     events: list[Told] = field(default_factory=list[Told])  # of one in the background, to be heard again
     changed: anyio.Event = field(default_factory=anyio.Event)
     listener: Callable[[Told], None] | None = None
@@ -46,6 +44,16 @@ class Answering:
     @property
     def container(self) -> str | None:
         return self.items.container if self.items else None
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        written = len(json.dumps([self.card(with_outputs=True), *self.said, *self.events]))
+        return written + sum(
+            len(part.data) if part.kind == "image" else len(message.text)
+            for message in self.messages
+            for part in message.parts
+        )
 
     def tell(self, event: Told) -> None:
         """To whoever listens now, or comes later."""
@@ -118,36 +126,25 @@ def _usage(usage: Usage) -> dict[str, JSON]:
 
 @dataclass(slots=True)
 class Responses:
-    """All that can still be asked for. Another user's id is as unknown as one that there never was."""
+    """All that go on in the background, and those that are kept so that one can follow another."""
 
     quotas: Quotas
-    kept: dict[str, Answering] = field(default_factory=dict[str, Answering])  # oldest first
+    shelf: Shelf[Answering] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shelf = Shelf("response", self.quotas)
 
     def keep(self, answering: Answering) -> None:
-        """Keep one that is sure to come to its end; older ones go where there are too many."""
-        answering.until = anyio.current_time() + self.quotas.keep
-        self.kept[answering.id] = answering
-        self._make_room(answering.owner)
+        """Keep one that is sure to come to its end, and then to be weighed."""
+        self.shelf.put(answering.owner, answering.id, answering)
 
     def weigh(self, answering: Answering) -> None:
         """It has ended and will grow no more."""
-        answering.size = len(json.dumps(answering.card(with_outputs=True))) + sum(
-            len(part.data) if part.kind == "image" else len(message.text)
-            for message in answering.messages
-            for part in message.parts
-        )
-        answering.size += sum(len(json.dumps(event)) for event in answering.events)
-        self._make_room(answering.owner)
-
-    def of(self, owner: str) -> Sequence[Answering]:
-        return [each for each in self.kept.values() if each.owner == owner]
+        self.shelf.weigh(answering.id, answering.size)
 
     def find(self, owner: str, id: str) -> Answering:
         """Raises `NotFoundError` where this user has no such response, or no longer."""
-        found = self.kept.get(id)
-        if found is None or found.owner != owner or found.until <= anyio.current_time():
-            raise NotFoundError(f"there is no response {id[:100]!r}; they are kept for a while only")
-        return found
+        return self.shelf.find(owner, id)
 
     def before(self, owner: str, asked: ResponseRequest) -> Answering | None:
         """The response that another is to follow.
@@ -171,15 +168,4 @@ class Responses:
     def drop(self, answering: Answering) -> None:
         """Let go of one; where it goes on, it is cancelled."""
         answering.scope.cancel()
-        self.kept.pop(answering.id, None)
-
-    def _make_room(self, owner: str) -> None:
-        now = anyio.current_time()
-        for each in [each for each in self.kept.values() if each.until <= now and each.ended.is_set()]:
-            del self.kept[each.id]
-        own = [each for each in self.of(owner) if each.ended.is_set()]
-        while own and (len(self.of(owner)) > self.quotas.own_responses or sum(each.size for each in own) > _MOST_KEPT):
-            del self.kept[own.pop(0).id]
-        ended = [each for each in self.kept.values() if each.ended.is_set()]
-        while ended and (len(self.kept) > self.quotas.responses or sum(each.size for each in ended) > 8 * _MOST_KEPT):
-            del self.kept[ended.pop(0).id]
+        self.shelf.drop(answering.id)

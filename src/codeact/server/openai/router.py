@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from codeact.server.house import House
 from codeact.server.openai.chat_routes import chat_routes, model_routes
+from codeact.server.openai.connection import Json
 from codeact.server.openai.container_routes import container_routes
 from codeact.server.openai.errors import RESPONSES
 from codeact.server.openai.file_routes import file_routes
@@ -36,6 +37,7 @@ def router(house: House, *, owner: Owner) -> APIRouter:
         lifespan=lifespan,
         generate_unique_id_function=_operation,
         responses=RESPONSES,
+        default_response_class=Json,
     )
     for part in (model_routes, chat_routes, response_routes, file_routes, container_routes):
         routes.include_router(part(office, owner))

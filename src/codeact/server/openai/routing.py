@@ -10,9 +10,10 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from codeact.errors import CodeActError
+from codeact.server.openai.connection import Json
 from codeact.server.openai.errors import InvalidRequestError, Refusal, RefusedError, refusal
 
 Owner = Callable[..., str | Awaitable[str]]
@@ -42,7 +43,7 @@ class OpenAIRoute(APIRoute):
                 return await handle(request)
             except Exception as error:  # noqa: BLE001 (the edge: what is no CodeActError is a bug, and told as a failure)
                 refused = told(error)
-                return JSONResponse(refused.body, status_code=refused.status, headers=dict(refused.headers))
+                return Json(refused.body, status_code=refused.status, headers=dict(refused.headers))
 
         return answer
 

@@ -118,11 +118,6 @@ def file_of(name: str | None, data: str | None, id: str | None, *, param: str) -
     return Attachment(name=file_name(name or "file", param=param), data=_decoded(url, param=param)[1])
 
 
-def writable(name: str) -> str:
-    """A name of a box as JSON can carry it: it may be any bytes, and those that are no UTF-8 are escaped."""
-    return name.encode(errors="backslashreplace").decode()
-
-
 def file_name(name: str, *, param: str) -> str:
     """A name without any path in it.
 

@@ -29,15 +29,17 @@ class Upload:
     size: int  # bytes
     purpose: str
     created: float  # seconds since the epoch, for people
+    lasts: float  # seconds
     until: float  # of the event loop's clock, which nobody can put back
 
-    def card(self, keep: float) -> dict[str, JSON]:
+    @property
+    def card(self) -> dict[str, JSON]:
         return {
             "id": self.id,
             "object": "file",
             "bytes": self.size,
             "created_at": int(self.created),
-            "expires_at": int(self.created + keep),
+            "expires_at": int(self.created + self.lasts),
             "filename": self.name,
             "purpose": self.purpose,
             "status": "processed",
@@ -52,14 +54,18 @@ class Uploads:
     shared: Shared
     kept: dict[str, Upload] = field(default_factory=dict[str, Upload])
 
-    async def add(self, owner: str, form: Form) -> Upload:
-        """Raises `InvalidRequestError` for what is no file, `QuotaError` where there is no more room for this user."""
+    async def add(self, owner: str, form: Form, *, lasts: float | None = None) -> Upload:
+        """Keep a file for so many seconds; None is as long as is allowed, which is also the most.
+
+        Raises:
+            InvalidRequestError: it is no file. QuotaError: there is no more room for this user.
+        """
         await self.expire()
         name, purpose = file_name(form.name, param="file"), form.fields.get("purpose", "")
         if purpose not in PURPOSES:
             raise InvalidRequestError(f"purpose is one of {', '.join(PURPOSES)}", param="purpose")
         await self._check_room(owner, form.size)
-        until = anyio.current_time() + self.quotas.keep
+        lasts = min(lasts or self.quotas.keep, self.quotas.keep)
         upload = Upload(
             id=f"file-{uuid4().hex}",
             owner=owner,
@@ -67,7 +73,8 @@ class Uploads:
             size=form.size,
             purpose=purpose,
             created=time.time(),
-            until=until,
+            lasts=lasts,
+            until=anyio.current_time() + lasts,
         )
         self._enter(upload)  # before it is written, so that many at once are not too many
         try:
