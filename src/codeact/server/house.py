@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -113,6 +113,15 @@ class House:
         await self.store.add_chat(chat)
         await self.shared.note(owner, chat.id, "create")
         return chat
+
+    async def chats(
+        self, owner: str, *, search: str = "", before: Chat | None = None, most: int = 50
+    ) -> Sequence[Chat]:
+        """See `Store.chats`; one search of a user after the other. Raises `QuotaError` where that takes long."""
+        async with AsyncExitStack() as held:
+            if search.strip():
+                await held.enter_async_context(self.shared.ledger.searches.turn(owner))
+            return await self.store.chats(owner, search=search, before=before, most=most)
 
     async def room(self, chat: str, *, owner: str) -> Room:
         """The room of a chat, awake.

@@ -11,6 +11,7 @@ from codeact.server.settings import Quotas
 from codeact.server.turnstile import Turnstile
 
 _HOUR = 3600.0  # seconds
+_SEARCHES = 2  # at once: a database has other things to do
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class Ledger:
     streams: Turnstile = field(init=False)  # of events, by whatever protocol
     transfers: Turnstile = field(init=False)  # files on their way, in or out
     containers: Turnstile = field(init=False)
+    searches: Turnstile = field(init=False)
 
     def __post_init__(self) -> None:
         quotas = self.quotas
@@ -31,6 +33,7 @@ class Ledger:
         self.streams = Turnstile("streams of events", quotas.streams, quotas.own_streams)
         self.transfers = Turnstile("large files on their way", quotas.transfers, quotas.own_transfers)
         self.containers = Turnstile("containers", quotas.containers, quotas.own_containers)
+        self.searches = Turnstile("searches", _SEARCHES, 1)
 
     def charge(self, owner: str, seconds: float) -> None:
         """Enter processor time that was just used."""

@@ -119,6 +119,16 @@ async def test_files_are_given_listed_fetched_and_removed(users: Users, tmp_path
         await chat.get("data/table.csv")
 
 
+async def test_one_search_of_a_user_at_a_time(house: House, users: Users) -> None:
+    house.shared.ledger.searches.patience = 0.1
+    async with users.by("ann") as ann, users.by("bob") as bob:
+        with house.shared.ledger.searches.through("ann"):
+            assert (await ann.get("/sessions", params={"search": "x"})).status_code == 429
+            assert (await ann.get("/sessions")).status_code == 200
+            assert (await bob.get("/sessions", params={"search": "x"})).status_code == 200
+        assert (await ann.get("/sessions", params={"search": "x"})).status_code == 200
+
+
 async def test_a_file_whose_name_is_no_text_is_listed(users: Users) -> None:
     chat = await users.client("ann").create()
     async with users.by("ann") as ann:

@@ -49,6 +49,15 @@ async def fill(store: Store) -> None:
     await store.save_session(SavedSession(chat=chat.id, head=None, state=b"s", files=b"f", skipped={}, saved=NOON))
 
 
+async def fill_to_search(store: Store) -> str:
+    """With so much that a search for what it returns takes more than a moment."""
+    chat = a_chat()
+    await store.add_chat(chat)
+    for _ in range(400):
+        await store.add_run(a_run(chat, "lorem ipsum " * 1000))
+    return "ipsum lorem nowhere"
+
+
 # Makes a database one of the first version again, which counted nothing.
 UNCOUNTED = (
     *(f"ALTER TABLE {table} DROP COLUMN size" for table in ("chats", "runs", "saved_sessions")),

@@ -9,12 +9,12 @@ import anyio
 import psycopg
 import pytest
 
-from codeact.errors import StoreError, UsageError
+from codeact.errors import QuotaError, StoreError, UsageError
 from codeact.server.store import open_store
 from codeact.server.store.postgres import open_postgres
 from codeact.server.store.schema import VERSIONS
 
-from .chats import UNCOUNTED, a_chat, fill
+from .chats import UNCOUNTED, a_chat, fill, fill_to_search
 from .postgres_server import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -153,6 +153,16 @@ async def test_replicas_that_start_together_make_the_tables_once(
         for _ in range(4):
             group.start_soon(start)
     assert postgres.execute("SELECT version, tried FROM codeact.codeact_store") == f"{len(VERSIONS)}|4"
+
+
+async def test_a_search_that_takes_too_long_is_given_up(postgres_address: str) -> None:
+    async with open_postgres(postgres_address, search=0.001) as store:
+        words = await fill_to_search(store)
+        with pytest.raises(QuotaError, match="took more than"):
+            await store.chats("ada", search=words)
+        assert len(await store.chats("ada")) == 1
+    async with open_postgres(postgres_address) as store:
+        assert await store.chats("ada", search=words) == []
 
 
 async def test_what_was_written_before_it_was_counted_is_counted(

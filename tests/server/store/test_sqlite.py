@@ -16,12 +16,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from codeact.errors import StoreError
+from codeact.errors import QuotaError, StoreError
 from codeact.server.store import Store, open_store
 from codeact.server.store.sqlite import open_sqlite
 from codeact.types import Message
 
-from .chats import a_chat, a_run, a_trajectory
+from .chats import a_chat, a_run, a_trajectory, fill_to_search
 
 pytestmark = pytest.mark.anyio
 
@@ -211,3 +211,13 @@ async def test_a_full_disk_says_so_and_loses_nothing(path: Path) -> None:
     assert first.startswith(f"the database '{path}' cannot be read or written; its disk may be full")
     assert second == first  # they shared a commit
     assert rest == ["ada", None, "ada", "ada"]
+
+
+async def test_a_search_that_takes_too_long_is_given_up(path: Path) -> None:
+    async with open_sqlite(f"sqlite:{path}", search=0.0) as store:
+        words = await fill_to_search(store)
+        with pytest.raises(QuotaError, match="took more than 0 seconds"):
+            await store.chats("ada", search=words)
+        assert len(await store.chats("ada")) == 1
+    async with open_sqlite(f"sqlite:{path}") as store:
+        assert await store.chats("ada", search=words) == []

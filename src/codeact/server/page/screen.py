@@ -180,7 +180,7 @@ class Screen:
 
     async def list_chats(self) -> None:
         """Draw the list of conversations. Raises `StoreError`."""
-        found = await self.house.store.chats(self.owner, search=self.listed.search, most=self.most + 1)
+        found = await self.house.chats(self.owner, search=self.listed.search, most=self.most + 1)
         current = self.chat.id if self.chat else None
         self.listed = replace(self.listed, chats=found[: self.most], current=current, more=len(found) > self.most)
         self.parts.chats.html(sidebar.chats_html(self.listed, datetime.now(UTC).astimezone()))

@@ -27,6 +27,9 @@ class Store(Protocol):
     ) -> Sequence[Chat]:
         """By the last change, newest first. `search` looks for each of its words, in whatever case, in titles and in
         what users and agents said. `before` is the last one of the page before.
+
+        Raises:
+            QuotaError: a search took too long.
         """
         ...
 

@@ -16,7 +16,7 @@ from codeact.server.store.postgres_pool import Connection, Pool
 from codeact.server.store.postgres_words import failed, named
 from codeact.server.store.schema import bring_up
 from codeact.server.store.sql import SqlStore, store_in
-from codeact.server.store.work import Ask, Dialect, Rows, Statement, Steps, T, Work, fit, unfit
+from codeact.server.store.work import SEARCH, Ask, Dialect, Rows, Statement, Steps, T, Work, fit, too_long, unfit
 
 _AT_MOST: Final = 25.0  # seconds for one piece of work, should the server not give up by itself (postgres_pool)
 
@@ -36,11 +36,11 @@ _LOCK: Final = 0x_C0DE_AC70  # of those who bring the schema up: one after the o
 
 
 @asynccontextmanager
-async def open_postgres(address: str, *, patience: float = 5.0) -> AsyncGenerator[SqlStore]:
+async def open_postgres(address: str, *, patience: float = 5.0, search: float = SEARCH) -> AsyncGenerator[SqlStore]:
     """The store in the database of `postgresql://USER:PASSWORD@HOST:PORT/NAME`, or whatever else libpq reads as one.
 
     A server that is away, or being started again, is waited for `patience` seconds each time it is needed, and so is
-    another program's lock.
+    another program's lock. A search may take `search` seconds.
 
     Raises:
         UsageError: the address is none of libpq's.
@@ -51,17 +51,18 @@ async def open_postgres(address: str, *, patience: float = 5.0) -> AsyncGenerato
     except psycopg.Error:
         said = "the address of the database cannot be read; it should look like postgresql://USER:PASSWORD@HOST/NAME"
         raise UsageError(said) from None  # its reason quotes the address, and a password with it
-    async with store_in(_Postgres(parameters, patience)) as store:
+    async with store_in(_Postgres(parameters, patience, search)) as store:
         yield store
 
 
 class _Postgres:
     """A `Database`. A piece of work is not cut off by a cancellation, so that it is whole or has not begun."""
 
-    def __init__(self, parameters: dict[str, str], patience: float) -> None:
+    def __init__(self, parameters: dict[str, str], patience: float, search: float) -> None:
         self._parameters = parameters
         self._pool = Pool(parameters, patience)
         self._at_most = patience + _AT_MOST
+        self._search = search
 
     async def open(self) -> None:
         await self._carry_out(_prepared, in_transaction=True, at_most=math.inf)
@@ -71,6 +72,18 @@ class _Postgres:
 
     async def read(self, work: Work[T]) -> T:
         return await self._carry_out(work, in_transaction=False, at_most=self._at_most)
+
+    async def search(self, work: Work[T]) -> T:
+        def bounded() -> Steps[T]:
+            yield Statement(f"SET LOCAL statement_timeout TO {max(1, round(self._search * 1000))}")
+            return (yield from work())
+
+        try:
+            return await self._carry_out(bounded, in_transaction=True, at_most=self._at_most)
+        except StoreError as error:
+            if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+                raise too_long(self._search) from error
+            raise
 
     async def write(self, work: Work[T]) -> T:
         return await self._carry_out(work, in_transaction=not isinstance(work, Ask), at_most=self._at_most)

@@ -66,7 +66,9 @@ class SqlStore:
             )
             values += [word, word]
         sql = f"SELECT {CHAT} FROM chats WHERE {' AND '.join(wanted)} ORDER BY changed DESC, id DESC LIMIT ?"
-        return [columns.chat_of(row) for row in await self._ask(sql, *values, _bounded(most))]
+        work = ask(sql, *values, _bounded(most))
+        rows = await (self._database.search(work) if search.strip() else self._database.read(work))
+        return [columns.chat_of(row) for row in rows]
 
     async def titled(self, owner: str, title: str) -> Chat | None:
         sql = f"SELECT {CHAT} FROM chats WHERE owner = ? AND title = ? ORDER BY changed DESC, id DESC LIMIT 1"

@@ -1,8 +1,9 @@
 """SQLite: one file of this machine, which several processes of this machine may have open.
 
-Two connections, each used by one thread at a time: one writes and one reads, so that neither a search nor the wait for
-the disk stops the other, and neither stops the event loop. A commit waits for the disk (WAL, `synchronous=FULL`), so it
-survives a killed process and a power cut; all that has come together meanwhile shares the next commit.
+Three connections, each used by one thread at a time: one writes, one reads and one searches, so that neither a search
+nor the wait for the disk stops the others, and none stops the event loop. A commit waits for the disk (WAL,
+`synchronous=FULL`), so it survives a killed process and a power cut; all that has come together meanwhile shares the
+next commit.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from codeact.errors import UsageError
 from codeact.server.store.schema import bring_up
 from codeact.server.store.sql import SqlStore, store_in
 from codeact.server.store.sqlite_file import MEMORY, Job, SqliteFile
-from codeact.server.store.work import T, Work
+from codeact.server.store.work import SEARCH, T, Work
 
 
 @asynccontextmanager
-async def open_sqlite(address: str, *, patience: float = 5.0) -> AsyncGenerator[SqlStore]:
+async def open_sqlite(address: str, *, patience: float = 5.0, search: float = SEARCH) -> AsyncGenerator[SqlStore]:
     """The store in the file of `sqlite:PATH`, made where it is missing. That of `sqlite::memory:` ends with the block.
 
-    `patience` is how many seconds to wait for another process's transaction.
+    `patience` is how many seconds to wait for another process's transaction; `search`, how many a search may take.
 
     Raises:
         UsageError: the address names no file.
@@ -34,29 +35,35 @@ async def open_sqlite(address: str, *, patience: float = 5.0) -> AsyncGenerator[
     path = address.partition(":")[2]
     if not path or path.startswith("//"):
         raise UsageError(f"{address!r} names no file; it should look like sqlite:PATH")
-    async with store_in(_Sqlite(path, patience)) as store:
+    async with store_in(_Sqlite(path, patience, search)) as store:
         yield store
 
 
 class _Sqlite:
     """A `Database`."""
 
-    def __init__(self, path: str, patience: float) -> None:
-        self._writing = _Lane(SqliteFile(path, patience, writes=True))
-        self._reading = self._writing if path == MEMORY else _Lane(SqliteFile(path, patience, writes=False))
+    def __init__(self, path: str, patience: float, search: float) -> None:
+        self._writing = self._reading = self._searching = _Lane(SqliteFile(path, patience, writes=True))
+        if path != MEMORY:  # which has one connection only
+            self._reading = _Lane(SqliteFile(path, patience, writes=False))
+            self._searching = _Lane(SqliteFile(path, patience, writes=False, most=search))
 
     async def open(self) -> None:
         await self._writing.open()
         await self.write(bring_up())
-        if self._reading is not self._writing:
-            await self._reading.open()
+        for lane in (self._reading, self._searching):
+            if lane is not self._writing:
+                await lane.open()
 
     async def close(self) -> None:
-        await self._reading.close()
-        await self._writing.close()  # the last to close puts the log into the file
+        for lane in (self._searching, self._reading, self._writing):  # the last to close puts the log into the file
+            await lane.close()
 
     async def read(self, work: Work[T]) -> T:
         return await self._reading.carry_out(work)
+
+    async def search(self, work: Work[T]) -> T:
+        return await self._searching.carry_out(work)
 
     async def write(self, work: Work[T]) -> T:
         return await self._writing.carry_out(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from codeact.errors import NotFoundError, ServiceError, SetupError, StoreError
-from codeact.server.store.work import Dialect, Rows, Statement, Work, fit, unfit
+from codeact.server.store.work import Dialect, Rows, Statement, Work, fit, too_long, unfit
 
 MEMORY: Final = ":memory:"
 
 _OLDEST: Final = (3, 35)  # the first that has RETURNING
+_STEPS: Final = 1000  # of SQLite's own, between two looks at the time
 _PAUSE: Final = 0.002  # seconds between tries
 _LOG: Final = 64 * 2**20  # bytes; a log that one large value has made longer is cut back to this
 
@@ -57,11 +59,13 @@ class Job:
 
 
 class SqliteFile:
-    """Never used by two threads at once. `patience`: seconds, for other processes' locks."""
+    """Never used by two threads at once. `patience`: seconds, for other processes' locks. `most`: seconds for a job."""
 
-    def __init__(self, path: str, patience: float, *, writes: bool) -> None:
+    def __init__(self, path: str, patience: float, *, writes: bool, most: float = math.inf) -> None:
         self._path = path
         self._patience = patience
+        self._most = most
+        self._deadline = math.inf  # of the job that is carried out
         self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         self._handled = _PAUSE if writes else patience  # what SQLite waits by itself: see `_patiently`
         self._connection: sqlite3.Connection | None = None
@@ -109,12 +113,15 @@ class SqliteFile:
     def _one(self, job: Job) -> None:
         self._run(Statement("SAVEPOINT job"))
         try:
+            self._deadline = time.monotonic() + self._most
             job.value = self._steps(job.work)
         except Exception as error:  # raised again by whoever brought the job
             if not self._open.in_transaction:  # SQLite has taken back all of it, as it does where a disk is full
                 raise
             self._run(Statement("ROLLBACK TO job"))
+            self._deadline = math.inf
             job.error = self._failed(error) if isinstance(error, sqlite3.Error | OverflowError) else error
+        self._deadline = math.inf
         self._run(Statement("RELEASE job"))
 
     def _steps(self, work: Work[Any]) -> Any:
@@ -148,6 +155,8 @@ class SqliteFile:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.create_function("uptime", 0, _uptime)
         connection.create_function("this_boot", 0, _this_boot)
+        if self._most < math.inf:
+            connection.set_progress_handler(lambda: time.monotonic() > self._deadline, _STEPS)
         self._patiently("PRAGMA journal_mode=WAL")
         for pragma in ("synchronous=FULL", "foreign_keys=ON", f"journal_size_limit={_LOG}"):
             connection.execute(f"PRAGMA {pragma}")
@@ -188,6 +197,8 @@ class SqliteFile:
         match error:
             case StoreError():
                 return StoreError(str(error))
+            case sqlite3.OperationalError(sqlite_errorcode=sqlite3.SQLITE_INTERRUPT):
+                return too_long(self._most)
             case OverflowError():
                 code = sqlite3.SQLITE_TOOBIG
             case _:

@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
+
+from codeact.errors import QuotaError
+
+SEARCH: Final = 5.0  # seconds that a search may take
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -40,6 +44,12 @@ class Database(Protocol):
         """Raises `StoreError`, and what the work itself raises."""
         ...
 
+    async def search(self, work: Work[T]) -> T:
+        """As `read`, for what may take long: it keeps no other reader waiting. Raises `QuotaError` where it takes too
+        long.
+        """
+        ...
+
     async def write(self, work: Work[T]) -> T:
         """All of it or nothing, and on the disk when this returns; a cancellation waits until then.
 
@@ -48,6 +58,10 @@ class Database(Protocol):
             NotFoundError: the chat that the work is about is not there.
         """
         ...
+
+
+def too_long(seconds: float) -> QuotaError:
+    return QuotaError(f"the search took more than {seconds:g} seconds; look for fewer or other words")
 
 
 @dataclass(frozen=True, slots=True)

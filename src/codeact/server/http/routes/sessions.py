@@ -35,7 +35,7 @@ async def list_sessions(
 ) -> SessionPage:
     """Your sessions, the one that changed last first."""
     mark = _mark(before, owner) if before else None
-    found = await here.house.store.chats(owner, search=search.replace("\0", ""), before=mark, most=most + 1)
+    found = await here.house.chats(owner, search=search.replace("\0", ""), before=mark, most=most + 1)
     page = found[:most]
     return SessionPage(
         sessions=[SessionView.of(chat) for chat in page],
