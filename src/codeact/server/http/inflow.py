@@ -21,8 +21,8 @@ from codeact.server.http.settings import HttpSettings
 from codeact.server.http.wording import refused
 from codeact.server.turnstile import Turnstile
 
-# Where files are given: the REST API, also the page's, and the files of OpenAI's protocol.
-UPLOADS: Final = re.compile(r"/sessions/[^/]+/(files|messages)(/|$)|/v1/")
+# Where files are given: the REST API, also the page's, the files of OpenAI's protocol, and MCP.
+UPLOADS: Final = re.compile(r"/sessions/[^/]+/(files|messages)(/|$)|/v1/|/mcp$")
 
 
 @dataclass(slots=True)

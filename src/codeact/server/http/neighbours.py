@@ -1,4 +1,4 @@
-"""What stands beside the API, behind the same doors: OpenAI's protocol, and the page."""
+"""What stands beside the API, behind the same doors: OpenAI's protocol, MCP, and the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from codeact.errors import MissingExtraError
 from codeact.server.house import House
 from codeact.server.http.app import app
-from codeact.server.http.callers import caller_in, described_owner
+from codeact.server.http.callers import caller_in, described_owner, owner_of
 from codeact.server.http.settings import HttpSettings
 from codeact.server.openai.router import router
 
@@ -31,7 +31,8 @@ def whole(
     page: bool = True,
     results: Sequence[Path] = (),
 ) -> FastAPI:
-    """The application as `codeact serve` serves it: `app` with OpenAI's protocol below `/v1`, and the page.
+    """The application as `codeact serve` serves it: `app` with OpenAI's protocol below `/v1`, MCP at `/mcp` where that
+    extra is installed, and the page.
 
     `results`: files and folders of them that the page shows.
 
@@ -43,6 +44,8 @@ def whole(
         settings = replace(settings, public=(*settings.public, SHARED_PAGE))
     made = app(house, settings=settings, tokens=tokens)
     made.include_router(router(house, owner=described_owner), prefix="/v1")
+    if find_spec("mcp") is not None:
+        import_module("codeact.server.mcp.mounted").mount(made, house, owner_of)
     if page:
         mount: Mounts = import_module("codeact.server.page.mounting").mount
         shelf = import_module("codeact.server.page.results.shelf").Shelf(results) if results else None

@@ -24,7 +24,7 @@ from codeact.server.http.headers import complete
 from codeact.server.http.origin import host_allowed, same_origin
 from codeact.server.http.rate import Rate
 from codeact.server.mcp.desks import Desks
-from codeact.server.mcp.service import SESSION, Service
+from codeact.server.mcp.service import SESSION, Around, Service, nothing
 from codeact.server.mcp.settings import PATH
 from codeact.server.quiet import QuietServer
 
@@ -93,16 +93,41 @@ class Door:
         return scheme.lower() == "bearer" and hmac.compare_digest(digest(token.strip()), digest(self.entry.token))
 
     async def _inner(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def ending(message: Message) -> None:
-            if message.get("status") == 200:  # the client's session has ended: its interpreter has, once it is told so
-                await self.desks.end(Headers(scope=scope).get(SESSION, ""))
-            await send(message)
+        await self.app(scope, receive, leaving(scope, send, self.desks))
 
-        await self.app(scope, receive, ending if scope["method"] == "DELETE" else send)
+
+def leaving(scope: Scope, send: Send, desks: Desks) -> Send:
+    """`send`, and before a client is told that its session has ended, its interpreter has."""
+
+    async def ending(message: Message) -> None:
+        if message.get("status") == 200:
+            await desks.end(Headers(scope=scope).get(SESSION, ""))
+        await send(message)
+
+    return ending if scope["method"] == "DELETE" else send
 
 
 def _refused(status: int, words: str, headers: dict[str, str] | None = None) -> Response:
     return PlainTextResponse(words + "\n", status_code=status, headers=headers)
+
+
+async def manager_of(desks: Desks, around: Around = nothing) -> StreamableHTTPSessionManager:
+    """The SDK's side of the clients of these desks. A first interpreter is opened and closed, because its packages and
+    limits are told to clients.
+
+    Raises:
+        CodeActError: no interpreter can be opened here.
+    """
+    async with desks.of("") as (desk, _):
+        server = Service(desks, desk.info, around).server()
+    await desks.end("")
+    settings = desks.settings
+    return StreamableHTTPSessionManager(
+        server,
+        session_idle_timeout=settings.idle,
+        max_request_body_size=settings.most_message,
+        max_sessions=_SESSIONS * settings.desks,
+    )
 
 
 async def serve_http(
@@ -114,16 +139,7 @@ async def serve_http(
     Raises:
         CodeActError: no interpreter can be opened here.
     """
-    async with desks.of("") as (desk, _):
-        server = Service(desks, desk.info).server()
-    await desks.end("")
-    settings = desks.settings
-    manager = StreamableHTTPSessionManager(
-        server,
-        session_idle_timeout=settings.idle,
-        max_request_body_size=settings.most_message,
-        max_sessions=_SESSIONS * settings.desks,
-    )
+    manager = await manager_of(desks)
     config = uvicorn.Config(
         Door(manager.handle_request, entry, desks),
         lifespan="off",

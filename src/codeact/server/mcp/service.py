@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -24,12 +24,20 @@ THE_CLIENT = "the client"  # over stdio there is one
 SESSION = "mcp-session-id"
 
 Context = ServerRequestContext[Any, Any]
+Around = Callable[[str, Mapping[str, Any]], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def nothing(tool: str, arguments: Mapping[str, Any]) -> AsyncGenerator[None]:
+    """Around a call for which nobody has to account."""
+    yield
 
 
 class Service:
-    """What a `Server` of the SDK is given to answer requests with."""
+    """What a `Server` of the SDK is given to answer requests with. `around`: of each call of a tool."""
 
-    def __init__(self, desks: Desks, info: BoxInfo) -> None:
+    def __init__(self, desks: Desks, info: BoxInfo, around: Around = nothing) -> None:
+        self._around = around
         self._desks = desks
         self._info = info
         self._tools = tools.offered(info, desks.settings)
@@ -62,7 +70,7 @@ class Service:
             names = ", ".join(self._tools)
             raise MCPError(mcp_types.INVALID_PARAMS, f"there is no tool {params.name!r}; there are: {names}")
         try:
-            async with self._desks.of(client_of(ctx)) as (desk, note):
+            async with self._around(tool.name, params.arguments or {}), self._desks.of(client_of(ctx)) as (desk, note):
                 call = tools.Call(desk=desk, settings=self._desks.settings, ctx=ctx, note=note)
                 return await tool.call(call, params.arguments)
         except CodeActError as error:
