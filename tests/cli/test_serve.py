@@ -141,6 +141,26 @@ def test_what_may_be_bound() -> None:
         binding.check()
 
 
+def test_without_a_login_link_nothing_that_is_printed_lets_anybody_in(codeact: Codeact) -> None:
+    codeact.env["CODEACT_SERVE_DATABASE"] = "sqlite:chats.db"
+    token = codeact("serve", "--add-token", "ann").stdout.strip()
+    with serving(codeact, "-m", codeact.script("x"), "--no-login-link") as (_, told):
+        assert set(told) == {"kind", "url", "user", "page"}
+        headers = {"authorization": f"Bearer {token}"}
+        assert httpx2.get(f"{told['url']}/me", headers=headers, trust_env=False).json()["owner"] == "ann"
+    plain = codeact.start(
+        "serve", "--port", "0", "--sandbox", "quick:Quick", "-m", codeact.script("x"), "--no-login-link"
+    )
+    assert plain.stdout is not None
+    said = plain.stdout.readline() + plain.stdout.readline() + plain.stdout.readline()
+    plain.send_signal(signal.SIGINT)
+    said += plain.communicate(timeout=60)[0]
+    assert "codeact serves on" in said
+    assert "--add-token" in said
+    assert "code=" not in said
+    assert "cat_" not in said
+
+
 def test_a_lasting_token_is_made_and_taken_back(codeact: Codeact) -> None:
     codeact.env["CODEACT_SERVE_DATABASE"] = "sqlite:chats.db"
     token = codeact("serve", "--add-token", "ann").stdout.strip()

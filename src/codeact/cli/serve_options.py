@@ -41,6 +41,10 @@ class ServeOptions:
         str | None,
         _door(metavar="TOKEN", help="Of that user, instead of a new one; best by CODEACT_SERVE_TOKEN."),
     ] = None
+    no_login_link: Annotated[
+        bool,
+        _door("--no-login-link", help="Print no login link and make no token: for logs that others read, too."),
+    ] = False
     add_token: Annotated[
         str | None, _door(metavar="NAME", help="Make a lasting token for a user, print it, and end.")
     ] = None

@@ -62,15 +62,17 @@ async def serve(options: ServeOptions) -> int:
 
 
 async def _answer(options: ServeOptions, house: House, binding: Binding, listening: socket.socket) -> int:
-    token, where = options.token or new_token(), url_of(listening, tls=binding.certificate is not None)
+    where, made = url_of(listening, tls=binding.certificate is not None), not (options.token or options.no_login_link)
+    token = new_token() if made else options.token
     settings = _http_settings(options, binding, listening, house.settings.quotas.upload)
     page = options.page and page_is_there(options.results)
-    tokens = {digest(token): options.user}
+    tokens = {digest(token): options.user} if token else {}
     application = whole(house, settings=settings, tokens=tokens, page=page, results=options.results)
     service: Service = application.state.service
 
     def say() -> None:
-        _say(options, where, f"{where}/login?code={service.credentials.invite(options.user)}", token, page=page)
+        code = None if options.no_login_link else service.credentials.invite(options.user)
+        _say(options, where, code and f"{where}/login?code={code}", token if made else None, page=page)
 
     serving = Serving(application, service, binding, options.drain)
     await serving.run(listening, say)
@@ -149,15 +151,18 @@ def logging_to_stderr(*, access: bool) -> Generator[None]:
         root.removeHandler(handler)
 
 
-def _say(options: ServeOptions, where: str, link: str, token: str, *, page: bool) -> None:
+def _say(options: ServeOptions, where: str, link: str | None, token: str | None, *, page: bool) -> None:
+    """`link` and `token` are secrets, and None where they are to be in nobody's log, or known already."""
     if options.json:
-        line = {"kind": "serving", "url": where, "login": link, "user": options.user, "page": page}
-        write_line(sys.stdout, line if options.token else {**line, "token": token})
+        secrets = {name: value for name, value in (("login", link), ("token", token)) if value is not None}
+        write_line(sys.stdout, {"kind": "serving", "url": where, "user": options.user, "page": page, **secrets})
         return
     lines = [f"codeact serves on {where}", ""]
-    if page:
+    if page and link:
         lines.append(f"  log in (once, within an hour)  {link}")
-    if not options.token:
+    if token:
         lines.append(f"  token (until it ends)          {token}")
+    if not link:
+        lines.append("  log in with a token; codeact serve --add-token NAME makes one")
     console = consoles.output()
     console.print(Text("\n".join([*lines, "", "Ctrl-C ends it, once what runs has ended."])), soft_wrap=True)

@@ -64,6 +64,7 @@ imagePullSecrets:
 - --host=0.0.0.0
 - --port=8321
 - {{ eq .Values.serve.tls "elsewhere" | ternary "--tls-elsewhere" "--insecure-public" }}
+- --no-login-link
 {{- range .Values.serve.hosts }}
 - {{ printf "--allow-host=%s" . | quote }}
 {{- end }}
