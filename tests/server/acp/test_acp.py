@@ -21,12 +21,16 @@ from acp.schema import (
     AgentThoughtChunk,
     AllowedOutcome,
     AudioContentBlock,
+    ClientCapabilities,
     DeniedOutcome,
+    FileSystemCapabilities,
     ImageContentBlock,
+    ReadTextFileResponse,
     RequestPermissionResponse,
     TextContentBlock,
     ToolCallProgress,
     ToolCallStart,
+    WriteTextFileResponse,
 )
 
 from codeact import Agent
@@ -60,6 +64,7 @@ class Person:
     updates: list[Any] = field(default_factory=list)
     asked: list[Any] = field(default_factory=list)
     running: asyncio.Event = field(default_factory=asyncio.Event)
+    unsaved: dict[str, str] = field(default_factory=dict[str, str])  # what the editor's buffers hold, by path
 
     async def session_update(self, session_id: str, update: Any, **_: Any) -> None:
         self.updates.append(update)
@@ -71,6 +76,19 @@ class Person:
         answer = self.answers.pop(0) if self.answers else "once"
         outcome = AllowedOutcome(outcome="selected", option_id=answer) if answer else DeniedOutcome(outcome="cancelled")
         return RequestPermissionResponse(outcome=outcome)
+
+    async def read_text_file(
+        self, session_id: str, path: str, line: int | None = None, limit: int | None = None, **_: Any
+    ) -> ReadTextFileResponse:
+        if path not in self.unsaved:
+            raise RequestError(-32002, "no such file")
+        lines = self.unsaved[path].splitlines(keepends=True)
+        start = (line or 1) - 1
+        return ReadTextFileResponse(content="".join(lines[start : None if limit is None else start + limit]))
+
+    async def write_text_file(self, session_id: str, path: str, content: str, **_: Any) -> WriteTextFileResponse:
+        self.unsaved[path] = content
+        return WriteTextFileResponse()
 
     def on_connect(self, conn: Any) -> None:
         pass
@@ -86,14 +104,17 @@ def shown(update: Any) -> str:
 
 
 @asynccontextmanager
-async def editor(folder: Path, person: Person, *replies: str) -> AsyncIterator[tuple[ClientSideConnection, str, int]]:
+async def editor(
+    folder: Path, person: Person, *replies: str, files: FileSystemCapabilities | None = None, ask: bool = True
+) -> AsyncIterator[tuple[ClientSideConnection, str, int]]:
     (folder / "quick.py").write_text(QUICK)
     (folder / "script.txt").write_text("\n---\n".join(replies))
     env = {"PYTHONPATH": ":".join([str(folder), *filter(None, sys.path)]), "PATH": os.defpath, "HOME": str(folder)}
-    options = ["--sandbox", "quick:Quick", "-m", "scripted:script.txt", "--approve"]
+    options = ["--sandbox", "quick:Quick", "-m", "scripted:script.txt", *(["--approve"] if ask else [])]
     command = [sys.executable, "-m", "codeact", "acp", *options]
     async with spawn_agent_process(person, *command, env=env, cwd=folder) as (connection, process):
-        begun = await connection.initialize(protocol_version=PROTOCOL_VERSION)
+        offered = ClientCapabilities(fs=files)
+        begun = await connection.initialize(protocol_version=PROTOCOL_VERSION, client_capabilities=offered)
         assert (begun.protocol_version, begun.agent_info.name) == (1, "codeact")
         session = await connection.new_session(cwd=str(folder), mcp_servers=[])
         yield connection, session.session_id, process.pid
@@ -180,6 +201,75 @@ async def permission_is_asked_for(connection: ClientSideConnection, session: str
     ended = [update for update in person.of(ToolCallProgress) if update.status in ("completed", "failed")]
     assert [update.status for update in ended] == ["completed", "failed", "completed", "completed"]
     assert "refused by the user" in shown(ended[1])
+
+
+READ = """```python
+print(read_project_file('src/main.py'), read_project_file('src/main.py', line=2, limit=1))
+```"""
+WRITE = """```python
+for number in range(3):
+    try:
+        write_project_file('src/new.py', f'x = {number}')
+        print('written', number)
+    except Exception as error:
+        print(type(error).__name__, error)
+```"""
+WALL = """```python
+for path in ('../secret.txt', '/etc/passwd', 'link', '', '.', 'src/none.py', 'a\\0b'):
+    try:
+        print('READ', read_project_file(path))
+    except Exception as error:
+        print(type(error).__name__)
+for path in ('.git/hooks/post-checkout', '../x', 'link'):
+    try:
+        print('WROTE', write_project_file(path, 'x'))
+    except Exception as error:
+        print(type(error).__name__)
+```"""
+
+
+async def test_the_project_is_reached_through_the_editor_alone(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("of nobody's business")
+    project = tmp_path / "project"
+    (project / "src").mkdir(parents=True)
+    (project / "src" / "main.py").write_text("saved = 1\nlast = 2\n")
+    (project / "link").symlink_to(tmp_path / "secret.txt")
+    main, new = (str(project.resolve() / "src" / name) for name in ("main.py", "new.py"))
+    person = Person(answers=["no", "once", "always"], unsaved={main: "not_saved = 1\nlast = 2\n"})
+    files = FileSystemCapabilities(read_text_file=True, write_text_file=True)
+    replies = (READ, "Read.", WRITE, "Written.", WALL, "Tried.")
+    async with editor(project, person, *replies, files=files, ask=False) as (connection, session, _):
+
+        async def output() -> list[str]:
+            await connection.prompt(session_id=session, prompt=[text_block("Go.")])
+            code = [call for call in person.of(ToolCallProgress) if call.status in ("completed", "failed")]
+            return shown(code[-1]).rpartition("```\n```\n")[2].removesuffix("\n```").splitlines()
+
+        assert await output() == ["not_saved = 1", "last = 2", " last = 2"]
+        assert person.asked == [], "what is read changes nothing"
+        refused, *written = await output()
+        assert refused.startswith("ToolError") or "refused" in refused
+        assert written == ["written 1", "written 2"]
+        assert person.asked[0][0].startswith("write_project_file('src/new.py'")
+        assert (person.unsaved[new], len(person.asked)) == ("x = 2", 3)
+        person.answers += ["once"] * 3
+        assert await output() == [
+            *["PermissionError"] * 5, "OSError", "ValueError",
+            *["PermissionError"] * 3,
+        ]  # fmt: skip
+    assert not (project / ".git").exists()
+
+
+async def test_an_editor_that_serves_no_files_is_asked_for_none(tmp_path: Path) -> None:
+    person = Person()
+    code = "```python\nprint([name for name in globals() if name.endswith('_project_file')])\n```"
+    async with editor(tmp_path, person, code, "None.", files=FileSystemCapabilities(read_text_file=True)) as (
+        connection,
+        session,
+        _,
+    ):
+        await connection.prompt(session_id=session, prompt=[text_block("Go.")])
+    assert "['read_project_file']" in shown(person.of(ToolCallProgress)[-1])
 
 
 def test_a_call_is_asked_about_with_all_that_it_is_given() -> None:

@@ -17,6 +17,8 @@ from acp.interfaces import Client
 from acp.schema import (
     AgentCapabilities,
     AllowedOutcome,
+    ClientCapabilities,
+    FileSystemCapabilities,
     HttpMcpServer,
     Implementation,
     InitializeResponse,
@@ -32,15 +34,17 @@ from anyio.abc import TaskGroup, TaskStatus
 from codeact.agent import Agent, Approve, Conversation
 from codeact.errors import CodeActError, UsageError
 from codeact.events import Emit, Event
+from codeact.server.acp.project import Project
 from codeact.server.acp.prompts import Block, read_prompt
 from codeact.server.acp.updates import Subject, Update, Updates
 from codeact.tools import ToolSet, mcp_tools
-from codeact.types import Outcome, ToolCall
+from codeact.types import Outcome, ToolCall, ToolCalls
 
 _MOST_SESSIONS = 16  # with an interpreter; an earlier one gives way to the next
+_CODE = "(code)"  # no tool is called so
 _OPTIONS = [
     PermissionOption(option_id="once", name="Allow", kind="allow_once"),
-    PermissionOption(option_id="always", name="Allow in this session", kind="allow_always"),
+    PermissionOption(option_id="always", name="Allow such in this session", kind="allow_always"),
     PermissionOption(option_id="no", name="Reject", kind="reject_once"),
 ]
 
@@ -64,7 +68,7 @@ class Talk:
     sending: anyio.Lock = field(default_factory=anyio.Lock)
     fresh: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope | None = None  # of the prompt going on
-    always: bool = False  # the person has allowed all actions of this session
+    always: set[str] = field(default_factory=set[str])  # what the person has allowed for good: tools by name, and code
     over: anyio.Event = field(default_factory=anyio.Event)
     used: float = field(default_factory=time.monotonic)
 
@@ -86,15 +90,26 @@ class Talk:
 
     async def approve(self, subject: Subject) -> bool | str:
         """Ask the person at the editor."""
-        if self.always or not (self.every_action or isinstance(subject, ToolCall)):
+        wanted = _kinds(subject)
+        if wanted <= self.always or not (self.every_action or isinstance(subject, ToolCall)):
             return True
         await self.tell()  # what is asked about stands there before the question
         answer = await self.client.request_permission(
             session_id=self.id, tool_call=self.updates.asked(subject), options=_OPTIONS
         )
         chosen = answer.outcome.option_id if isinstance(answer.outcome, AllowedOutcome) else "no"
-        self.always = chosen == "always"
+        self.always |= wanted if chosen == "always" else set()
         return chosen in ("once", "always")
+
+
+def _kinds(subject: Subject) -> set[str]:
+    match subject:
+        case ToolCall(name=name):
+            return {name}
+        case ToolCalls(calls=calls):
+            return {call.name for call in calls}
+        case _:
+            return {_CODE}
 
 
 @dataclass(slots=True)
@@ -105,12 +120,16 @@ class Editor:
     group: TaskGroup
     every_action: bool = False
     _client: Client | None = None
+    _files: FileSystemCapabilities | None = None  # what the editor serves of its own
     _talks: dict[str, tuple[Talk, Conversation]] = field(default_factory=dict[str, tuple[Talk, Conversation]])
 
     def on_connect(self, conn: Client) -> None:
         self._client = conn
 
-    async def initialize(self, protocol_version: int, **_: Any) -> InitializeResponse:
+    async def initialize(
+        self, protocol_version: int, client_capabilities: ClientCapabilities | None = None, **_: Any
+    ) -> InitializeResponse:
+        self._files = client_capabilities.fs if client_capabilities is not None else None
         return InitializeResponse(
             protocol_version=min(protocol_version, PROTOCOL_VERSION),
             agent_info=Implementation(name="codeact", title="CodeAct", version=version("codeact")),
@@ -175,7 +194,8 @@ class Editor:
         begun = False
         try:
             async with AsyncExitStack() as stack:
-                more = [await stack.enter_async_context(_tools_of(server)) for server in servers]
+                more = [Project(talk.client, talk.id, talk.folder).tools(self._files)]
+                more += [await stack.enter_async_context(_tools_of(server)) for server in servers]
                 agent = await stack.enter_async_context(self.open_agent(approve=talk.approve, more=more))
                 self._talks[talk.id] = talk, await stack.enter_async_context(agent.open())
                 task_status.started()
