@@ -17,9 +17,9 @@ from codeact.server.metering import Meter
 from codeact.server.nouns import Settings
 from codeact.server.openai.completions import Stored
 from codeact.server.openai.containers import Container, Containers
+from codeact.server.openai.drawer import Drawer
 from codeact.server.openai.lent import Lent
 from codeact.server.openai.responses import Responses
-from codeact.server.openai.shelf import Shelf
 from codeact.server.openai.uploads import Uploads
 from codeact.server.scratch import scratch
 
@@ -33,14 +33,14 @@ class Office:
     house: House
     _uploads: Uploads | None = None
     responses: Responses = field(init=False)
-    completions: Shelf[Stored] = field(init=False)
+    completions: Drawer[Stored] = field(init=False)
     _containers: Containers | None = None
     _tasks: TaskGroup | None = None
 
     def __post_init__(self) -> None:
         quotas = self.house.settings.quotas
         self.responses = Responses(quotas)
-        self.completions = Shelf("chat completion", quotas)
+        self.completions = Drawer("chat completion", quotas)
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[None]:

@@ -11,10 +11,10 @@ from uuid import uuid4
 import anyio
 
 from codeact.errors import NotFoundError
+from codeact.server.openai.drawer import Drawer
 from codeact.server.openai.errors import InvalidRequestError, Refusal
 from codeact.server.openai.items import Items, Told, shown
 from codeact.server.openai.response_wire import ResponseRequest
-from codeact.server.openai.shelf import Shelf
 from codeact.server.settings import Quotas
 from codeact.types import JSON, Message, Usage
 
@@ -129,22 +129,22 @@ class Responses:
     """All that go on in the background, and those that are kept so that one can follow another."""
 
     quotas: Quotas
-    shelf: Shelf[Answering] = field(init=False)
+    drawer: Drawer[Answering] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shelf = Shelf("response", self.quotas)
+        self.drawer = Drawer("response", self.quotas)
 
     def keep(self, answering: Answering) -> None:
         """Keep one that is sure to come to its end, and then to be weighed."""
-        self.shelf.put(answering.owner, answering.id, answering)
+        self.drawer.put(answering.owner, answering.id, answering)
 
     def weigh(self, answering: Answering) -> None:
         """It has ended and will grow no more."""
-        self.shelf.weigh(answering.id, answering.size)
+        self.drawer.weigh(answering.id, answering.size)
 
     def find(self, owner: str, id: str) -> Answering:
         """Raises `NotFoundError` where this user has no such response, or no longer."""
-        return self.shelf.find(owner, id)
+        return self.drawer.find(owner, id)
 
     def before(self, owner: str, asked: ResponseRequest) -> Answering | None:
         """The response that another is to follow.
@@ -168,4 +168,4 @@ class Responses:
     def drop(self, answering: Answering) -> None:
         """Let go of one; where it goes on, it is cancelled."""
         answering.scope.cancel()
-        self.shelf.drop(answering.id)
+        self.drawer.drop(answering.id)

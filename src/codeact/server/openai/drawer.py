@@ -20,7 +20,7 @@ Thing = TypeVar("Thing")
 
 @dataclass(slots=True)
 class Place(Generic[Thing]):
-    """Something on a shelf."""
+    """Something in a drawer."""
 
     id: str
     owner: str
@@ -30,7 +30,7 @@ class Place(Generic[Thing]):
 
 
 @dataclass(slots=True)
-class Shelf(Generic[Thing]):
+class Drawer(Generic[Thing]):
     """All of a kind that can still be asked for. Another user's id is as unknown as one that there never was."""
 
     what: str
