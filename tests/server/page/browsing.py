@@ -70,6 +70,12 @@ class Reader:
         self.press("[data-act=new]")
         self.until(lambda: self.all(".welcome") and self.driver.current_url == self.base + "/", "a new conversation")
 
+    def panel(self, tab: str) -> None:
+        """Open the panel at a tab, whatever it shows now."""
+        self.press("[data-act=tab][data-on=share]")
+        self.press(f"#tab-{tab}")
+        self.until(lambda: self.all(f"#tab-{tab}[aria-selected=true]"), f"the tab {tab}")
+
     def say(self, text: str) -> None:
         """Send a message, once nothing runs any more, and see it taken."""
         self.until(lambda: not self.all(".composer .stop"), "the end of what ran before")

@@ -98,8 +98,7 @@ def test_output_is_shown_while_the_code_runs_and_escape_stops_it(page: Reader) -
     assert page.text(".doing").strip() == "Running"
     page.type(Keys.ESCAPE)
     page.sees("Stopped", ".end .status")
-    page.press("[data-act=panel]")
-    page.press("#tab-variables")
+    page.panel("variables")
     page.sees("'before'", ".panel")
 
 
@@ -119,9 +118,8 @@ def test_undo_and_branches_take_the_variables_with_them(page: Reader) -> None:
     page.press(".siblings [data-act=tip]", 0)
     page.until(lambda: len(page.all(".said")) == 2, "the first branch")
     page.sees("1 / 2", ".siblings")
-    page.press("[data-act=panel]")
-    page.press("#tab-branches")
-    page.until(lambda: len(page.all(".tree [role=treeitem]")) == 4, "the tree")
+    page.panel("branches")
+    page.until(lambda: len(page.all(".tree [role=treeitem]")) == 5, "the tree")
     page.press(".tree [role=treeitem]", -1)
     page.sees("x is 8", ".output")
     page.asked("!double")
@@ -233,27 +231,56 @@ def test_all_of_it_goes_by_keyboard(page: Reader) -> None:
     page.sees("What shall we work out?")
 
 
+def test_the_panel_goes_by_keyboard_and_keeps_the_focus(page: Reader) -> None:
+    page.panel("files")
+    page.one("#tab-files").click()
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    page.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    page.until(lambda: page.one("#tab-variables").get_attribute("aria-selected") == "true", "the next tab")
+    assert page.run("return document.activeElement.id") == "tab-variables", "the tabs were drawn anew meanwhile"
+
+
+def test_an_idea_is_there_to_be_sent(page: Reader) -> None:
+    idea = page.one(".idea").get_attribute("data-on")
+    page.one(".idea").click()
+    page.until(lambda: page.one(FIELD).get_property("value") == idea, "the idea, where one writes")
+    assert page.run("return document.activeElement.ariaLabel") == "Message"
+    page.type(Keys.CONTROL + "a" + Keys.BACKSPACE)
+
+
 def test_files_are_given_looked_at_and_used(page: Reader, tmp_path: Path) -> None:
-    given = tmp_path / "given.txt"
+    given, other = tmp_path / "given.txt", tmp_path / "other.txt"
     given.write_text("forty-two <b>words</b>")
-    page.all(".composer input[type=file]")[0].send_keys(str(given))
-    page.until(lambda: page.all(".composer .file.there"), "the file, given")
+    other.write_text("not this one")
+    page.all(".composer input[type=file]")[0].send_keys(f"{given}\n{other}")
+    page.until(lambda: len(page.all(".composer .file.there")) == 2, "both files, given")
+    page.press(".composer .file button[aria-label='Don\\'t give other.txt']")
+    page.until(lambda: len(page.all(".composer .file")) == 1, "the one that is to go")
+    page.run(
+        """
+        const given = new DataTransfer();
+        given.items.add(new File(["dropped beside the field"], "dropped.txt"));
+        document.querySelector(".top").dispatchEvent(new DragEvent("drop", {dataTransfer: given, bubbles: true}));
+        """
+    )
+    page.until(lambda: len(page.all(".composer .file.there")) == 2, "the file that was dropped")
     page.asked("!read")
-    assert "given.txt" in page.text(".said .files")
+    assert page.text(".said .files").split() == ["given.txt", "dropped.txt"]
     assert "forty-two <b>words</b>" in page.text(".output")
-    page.press("[data-act=panel]")
-    page.press("[data-act=preview]")
+    page.panel("files")
+    page.sees("given.txt", ".panel")
+    assert "other.txt" not in page.text(".panel")
+    page.press("[data-act=preview][data-on='given.txt']")
     page.sees("forty-two <b>words</b>", ".panel pre")
     page.press("#tab-files")
-    address = page.one(".panel a[download]").get_property("href")
+    address = page.one(".panel a[download][href$='given.txt']").get_property("href")
     saved = httpx2.get(address, cookies={cookie["name"]: cookie["value"] for cookie in page.driver.get_cookies()})
     assert saved.text == given.read_text()
     assert "attachment" in saved.headers["content-disposition"]
 
 
 def test_code_asks_and_waits_for_the_person(page: Reader) -> None:
-    page.press("[data-act=panel]")
-    page.press("#tab-settings")
+    page.panel("settings")
     page.press(".settings input[name=approve]")
     page.press(".settings button.primary")
     page.sees("Saved.", ".once")
@@ -294,16 +321,16 @@ def test_it_fits_a_narrow_screen_in_light_and_dark(page: Reader) -> None:
     here = page.chat()
     ground = "return getComputedStyle(document.body).backgroundColor"
     before = page.run(ground)
-    page.press("[data-act=theme]")
+    page.press("[data-here=theme]")
     page.until(lambda: page.run(ground) != before, "the other colours")
-    page.press("[data-act=theme]")
+    page.press("[data-here=theme]")
     page.until(lambda: page.run(ground) == before, "the same colours again")
     page.driver.set_window_size(500, 800)
     page.until(lambda: page.run("return window.innerWidth") < 600, "the narrow window")
     page.go(here)
     assert page.run("return document.documentElement.scrollWidth <= window.innerWidth")
     assert not page.all(".side")[0].is_displayed()
-    page.press("[data-act=side]")
+    page.press("[data-here=side]")
     page.until(lambda: page.all(".side")[0].is_displayed(), "the list, drawn in")
     page.driver.set_window_size(1280, 900)
     page.go(here)

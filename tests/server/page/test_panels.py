@@ -12,7 +12,7 @@ from codeact.sandbox.base import FileInfo, MiB, Variable
 from codeact.server.nouns import Chat, Settings, Share
 from codeact.server.page import panels
 from codeact.server.page.acts import settings_of
-from codeact.server.page.screen import head_html
+from codeact.server.page.layout import foot_html, head_html
 from codeact.server.page.shown import RunShown, Shown
 from codeact.server.page.sidebar import Listed, chats_html
 
@@ -67,6 +67,7 @@ def test_no_name_can_do_anything(attack: str) -> None:
         chats_html(Listed(chats=[one], renaming="c"), NOW),
         chats_html(Listed(chats=[one], deleting="c"), NOW),
         head_html(one, shown, None),
+        foot_html(one.settings, hostile, asleep=True),
         panels.variables_html([variable]),
         panels.branches_html(shown),
         panels.settings_html(one.settings, hostile),
@@ -105,9 +106,17 @@ def test_a_tree_shows_where_the_conversation_is() -> None:
     levels = {
         made["data-on"]: made["aria-level"] for tag, made in Inspector(html).found if made.get("role") == "treeitem"
     }
-    assert levels == {"a": "1", "b": "2", "c": "2", "d": "2"}
+    assert levels == {"-": "1", "a": "2", "b": "3", "c": "3", "d": "3"}
     assert html.count("aria-current") == 1
     assert html.index("say a") < html.index("say b") < html.index("say c") < html.index("say d")
+
+
+def test_what_answers_the_next_message_is_said_below_it() -> None:
+    html = foot_html(Settings(model="local:b", tools=("rate",), approve=True), OFFERS, asleep=False)
+    for said in (">b</span>", "Python", "no network", "1 tools", "asks before it runs anything"):
+        assert said in html
+    assert "asleep" not in html
+    assert "asleep" in foot_html(Settings(), OFFERS, asleep=True)
 
 
 def test_settings_go_into_a_form_and_back() -> None:

@@ -37,8 +37,6 @@ class Acts:
             "delete": self._delete,
             "deleted": self._deleted,
             "leave": self._leave,
-            "theme": self._theme,
-            "side": self._side,
             "panel": self._panel,
             "tab": self._tab,
             "edit": self._edit,
@@ -69,8 +67,10 @@ class Acts:
             "leave": self._stop_editing,
             "attach": self._attach,
             "given": self._given,
+            "taken": self._taken,
             "refused": self._refused,
-            "key": self._key,
+            "new": self._began,
+            "shut": self._shut,
             "went": self._went,
         }
 
@@ -129,14 +129,13 @@ class Acts:
 
     # --- the frame --------------------------------------------------------------------------------
 
-    async def _theme(self, on: str, fields: Fields) -> None:
-        self.screen.parts.shell.order("shell", "theme")
-
-    async def _side(self, on: str, fields: Fields) -> None:
-        self.screen.parts.shell.order("shell", "toggle", "side")
-
     async def _panel(self, on: str, fields: Fields) -> None:
         self.screen.tab = "files" if self.screen.tab is None and on != "no" else None
+        await self._panel_changed()
+
+    async def _shut(self, _: Any) -> None:
+        """The browser has closed the panel."""
+        self.screen.tab = None
         await self._panel_changed()
 
     async def _tab(self, on: str, fields: Fields) -> None:
@@ -148,11 +147,8 @@ class Acts:
         await self.screen.show_panel()
         self.screen.draw()
 
-    async def _key(self, key: Any) -> None:
-        if key == "new":
-            await self._new(_ON_SCREEN, {})
-        elif key == "escape" and self.screen.shown.running:
-            await self._stop(None)
+    async def _began(self, _: Any) -> None:
+        await self._new(_ON_SCREEN, {})
 
     async def _went(self, path: Any) -> None:
         """Back and forward in the browser."""
@@ -165,8 +161,8 @@ class Acts:
         try:
             room, message = await screen.room(), str(text)
             if screen.editing is None:
-                files = [(name, await room.get(name)) for name in screen.given]
-                await room.send(message, files=files)
+                asleep_since = [name for name in screen.given if name not in room.given]
+                await room.send(message, files=[(name, await room.get(name)) for name in asleep_since])
             elif screen.given:
                 raise UsageError("Files go with a new message only: send this one without, or stop editing.")
             else:
@@ -197,6 +193,11 @@ class Acts:
             self.screen.given.append(str(name))
         if self.screen.tab == "files":
             await self.screen.show_panel()
+
+    async def _taken(self, name: Any) -> None:
+        """A file is not to go with the message after all."""
+        if str(name) in self.screen.given:
+            await self._remove(str(name), {})
 
     async def _refused(self, why: Any) -> None:
         match why:

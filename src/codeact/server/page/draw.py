@@ -175,11 +175,10 @@ def _output(output: Output, drawing: Drawing) -> str:
 
 
 def _chunks(output: Output) -> str:
-    said = "".join(
-        f'<span class="{chunk.stream}">{escaped(shown_text(chunk.text))}</span>'
-        for chunk in output.chunks
-        if chunk.text
-    )
+    chunks = [(chunk.stream, shown_text(chunk.text)) for chunk in output.chunks]
+    while chunks and not chunks[-1][1].strip("\n"):  # an empty line at the end is none to look at
+        chunks.pop()
+    said = "".join(f'<span class="{stream}">{escaped(text)}</span>' for stream, text in chunks if text)
     if not said:
         return ""
     whole = f"; {escaped(output.overflow)} has all of it" if output.overflow else ""
@@ -217,9 +216,10 @@ def _failure(failure: Failure) -> str:
 
 def _asked(run: RunShown, asked: Asked) -> str:
     if asked.kind == "approval":
+        above = bool(run.turns) and run.turns[-1].code == asked.text  # where it is what was just written
+        code = "" if above else f'<pre class="code" tabindex="0"><code>{code_html(asked.text)}</code></pre>'
         return (
-            f'<p id="asks-{escaped(asked.id)}">{icon("hand")}Run this?</p>'
-            f'<pre class="code" tabindex="0"><code>{code_html(asked.text)}</code></pre>'
+            f'<p id="asks-{escaped(asked.id)}">{icon("hand")}Run this?</p>{code}'
             f'<div class="choice" role="group" aria-labelledby="asks-{escaped(asked.id)}">'
             f'<button type="button" class="primary" data-act="approve" data-on="{escaped(asked.id)}">Run it</button>'
             f'<button type="button" data-act="refuse" data-on="{escaped(asked.id)}">Don\'t run it</button></div>'
@@ -228,7 +228,7 @@ def _asked(run: RunShown, asked: Asked) -> str:
     prompt = escaped(asked.text or "The code asks for a line")
     return (
         f'<form data-act="reply" data-on="{escaped(asked.id)}"><label>{icon("hand")}<span>{prompt}</span>'
-        f'<input type="{kind}" name="text" autocomplete="off" maxlength="10000"></label>'
+        f'<input type="{kind}" name="text" autocomplete="off" maxlength="10000" data-focus></label>'
         f'<button type="submit" class="primary">Answer</button></form>'
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import Any, cast
@@ -22,8 +23,10 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from codeact.server.house import House
-from codeact.server.page import policy
+from codeact.server.http.rate import Rate
+from codeact.server.page import inbound, policy
 from codeact.server.page.documents import documents
+from codeact.server.page.icons import PICTURE
 from codeact.server.page.results.routes import results
 from codeact.server.page.results.shelf import Shelf
 
@@ -31,8 +34,11 @@ OwnerOf = Callable[[HTTPConnection], str | None]
 
 _OURS = re.compile(r"/(?:c/[\w-]{1,128})?|/favicon\.ico|/_nicegui/\d[^/]*/.*|/_nicegui_ws/.*")
 _SOCKET = "/_nicegui_ws/"
+_TOOLKIT = ("/_nicegui", "/favicon.ico")  # what belongs to pages and is none
 _KEY = "codeact.page"
 _LOGIN = "Please use the login link."
+_FULL = "You have too many pages open. Close some, and wait a minute."
+MOST_PAGES = 100  # of one user
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ class Place:
     house: House
     owner_of: OwnerOf
     results: bool = False  # whether there are any to be looked at
+    pages: Counter[str] = field(default_factory=Counter[str])  # that are open, by user
+    rate: Rate = field(default_factory=lambda: Rate(20.0, 200))  # of what users do on their pages
 
 
 def mount(app: FastAPI, house: House, owner_of: OwnerOf, shelf: Shelf | None = None) -> None:
@@ -86,6 +94,7 @@ def _toolkit() -> FastAPI:
     cast("Any", ui).run_with(  # partly typed
         shell,
         title="codeact",
+        favicon=PICTURE,
         dark=None,
         language="en-US",
         tailwind=False,
@@ -94,10 +103,17 @@ def _toolkit() -> FastAPI:
         show_welcome_message=False,
     )
     policy.nonced(templates.env)
+    inbound.guard(core.sio, _may_go_on)
     # Of its middleware only the compression stays: the rest is for a proxy's prefix and for headers that `policy` sets,
     # and fails with a traceback in the log where a browser leaves before it has its answer.
     core.app.user_middleware[:] = [one for one in core.app.user_middleware if one.cls is GZipMiddleware]
     return shell
+
+
+def _may_go_on(client: Client) -> bool:
+    """Whether whoever a page is for has not done too much lately."""
+    place = place_of(client.request.scope)
+    return not place.rate.take(place.owner_of(client.request) or "")
 
 
 class Pages(BaseRoute):
@@ -114,17 +130,18 @@ class Pages(BaseRoute):
         return (Match.FULL, {"endpoint": self, "route": self}) if fits else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """To NiceGUI, unless somebody asks for another's page over its socket."""
-        asked = HTTPConnection(scope)
-        owner = self.place.owner_of(asked)
-        if owner is None or (scope["path"].startswith(_SOCKET) and not _of_owner(scope, owner)):
+        """To NiceGUI, unless somebody asks for another's page over its socket, or for more pages than one may have."""
+        owner, socket = self.place.owner_of(HTTPConnection(scope)), scope["path"].startswith(_SOCKET)
+        if owner is None or (socket and not _of_owner(scope, owner)):
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             else:
                 await PlainTextResponse(_LOGIN, 403)(scope, receive, send)
-            return
-        scope[_KEY] = self.place
-        await self.app(scope, receive, send)
+        elif not scope["path"].startswith(_TOOLKIT) and self.place.pages[owner] >= MOST_PAGES:
+            await PlainTextResponse(_FULL, 429)(scope, receive, send)
+        else:
+            scope[_KEY] = self.place
+            await self.app(scope, receive, send)
 
 
 def _of_owner(scope: Scope, owner: str) -> bool:

@@ -39,7 +39,13 @@ async def _build(request: Request, client: Client, chat: str | None) -> None:
     screen = Screen(place.house, owner, f"{request.url.scheme}://{request.url.netloc}", place.results)
     acts = Acts(screen)
     screen.build(acts.pressed, acts.composing())
-    cast("Any", client).on_delete(screen.leave)  # partly typed
+    place.pages[owner] += 1
+
+    def left() -> None:
+        screen.leave()
+        place.pages[owner] -= 1
+
+    cast("Any", client).on_delete(left)  # partly typed
     try:
         await screen.open(chat)
     except NotFoundError as error:

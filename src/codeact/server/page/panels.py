@@ -57,10 +57,10 @@ class Offers:
 
 def tabs_html(chosen: str) -> str:
     def tab(name: str, label: str) -> str:
-        state = f'aria-selected="{"true" if name == chosen else "false"}"'
+        state = 'aria-selected="true"' if name == chosen else 'aria-selected="false" tabindex="-1"'
         return (
             f'<button type="button" role="tab" id="tab-{name}" aria-controls="panel" {state} data-act="tab" '
-            f'data-on="{name}">{label}</button>'
+            f'data-on="{name}" data-stop>{label}</button>'
         )
 
     close = button("close", "Close the panel", "panel", "no")
@@ -68,13 +68,30 @@ def tabs_html(chosen: str) -> str:
     return f'<div role="tablist" aria-label="About this conversation">{tabs}</div>{close}'
 
 
+def nothing(picture: str, title: str, hint: str) -> str:
+    """In the place of what there is not yet."""
+    return f'<div class="nothing">{icon(picture)}<p><strong>{title}</strong></p><p>{hint}</p></div>'
+
+
+def before_html(tab: str) -> str:
+    """Of a conversation in which nothing was said yet."""
+    match tab:
+        case "files":
+            return files_html("", ())
+        case "share":
+            return nothing("share", "Nothing to share yet", "Once something was said, links and exports are here.")
+        case _:
+            return nothing("variable", "No variables yet", "What the code defines shows up here after each run.")
+
+
 # --- files ----------------------------------------------------------------------------------------
 
 
 def files_html(chat: str, files: Sequence[FileInfo]) -> str:
-    intro = '<p class="empty">Files in the working directory. Drop some on the message to give them.</p>'
     if not files:
-        return intro
+        return nothing(
+            "file", "No files yet", "Drop some anywhere on the page to give them. What code writes shows up here too."
+        )
     rows = "".join(_file(chat, file) for file in files[:MOST_LISTED])
     more = f'<p class="empty">… and {len(files) - MOST_LISTED:,} more</p>' if len(files) > MOST_LISTED else ""
     return f'<ul class="rows" data-arrows aria-label="Files">{rows}</ul>{more}'
@@ -111,7 +128,7 @@ def preview_html(path: str, data: bytes) -> str:
     """A file as it can be looked at without any of it being run: a picture, or the beginning of its text."""
     kind = path.rpartition(".")[2].lower()
     back = f'<button type="button" class="plain" data-act="tab" data-on="files">{icon("left")}Files</button>'
-    head = f'<p class="bar">{back}</p><h3>{escaped(path)}</h3><p class="dim">{size(len(data))}</p>'
+    head = f'<p class="bar">{back}</p><h2>{escaped(path)}</h2><p class="dim">{size(len(data))}</p>'
     if kind in _PICTURES and len(data) <= MOST_PICTURE:
         return f'{head}<figure><img src="{data_url(data, _PICTURES[kind])}" alt="{escaped(path)}"></figure>'
     text = data[:MOST_PREVIEW].decode("utf-8", "replace")
@@ -130,7 +147,7 @@ def variables_html(variables: Sequence[Variable]) -> str:
     reset = f'<button type="button" class="plain" data-act="reset">{icon("reset")}Restart Python</button>'
     bar = f'<p class="bar">{again}{reset}</p>'
     if not variables:
-        return f'{bar}<p class="empty">No variables yet.</p>'
+        return bar + before_html("variables")
     rows = "".join(map(_variable, variables[:MOST_LISTED]))
     head = '<tr><th scope="col">Name</th><th scope="col">Type</th><th scope="col">Value</th></tr>'
     return f'{bar}<table class="variables"><thead>{head}</thead><tbody>{rows}</tbody></table>'
@@ -141,7 +158,8 @@ def _variable(variable: Variable) -> str:
     preview = escaped(shown_text(variable.preview))
     return (
         f'<tr><th scope="row"><code>{escaped(variable.name)}</code></th>'
-        f'<td>{escaped(variable.type)} {shape}</td><td><code class="preview">{preview}</code></td></tr>'
+        f"<td>{escaped(variable.type)} {shape}</td>"
+        f'<td><code class="preview" title="{preview}">{preview}</code></td></tr>'
     )
 
 
@@ -151,14 +169,17 @@ def _variable(variable: Variable) -> str:
 def branches_html(shown: Shown) -> str:
     """The tree of all runs; whatever is pressed becomes the place where the conversation goes on."""
     if not shown.runs:
-        return '<p class="empty">Nothing was said yet. Retry, edit or undo a message, and its branches stand here.</p>'
+        return nothing("branch", "No branches yet", "Edit, retry or undo a message, and each way it went stands here.")
     here = {run.id for run in shown.path}
     children: dict[str | None, list[RunShown]] = {}
     for run in shown.runs.values():
         children.setdefault(run.parent, []).append(run)
     start = "" if shown.head else ' aria-current="true"'
-    top = f'<button type="button" class="node" data-act="show" data-on="-" data-stop{start}>The beginning</button>'
-    tree = "".join(_branch(children, run, here, shown.head, 1) for run in children.get(None, ()))
+    top = (
+        f'<button type="button" role="treeitem" aria-level="1" class="node here" data-act="show" data-on="-" '
+        f"data-stop{start}>The beginning</button>"
+    )
+    tree = "".join(_branch(children, run, here, shown.head, 2) for run in children.get(None, ()))
     return f'<div role="tree" aria-label="Branches" class="tree">{top}<div role="group">{tree}</div></div>'
 
 
@@ -193,21 +214,36 @@ def _node(run: RunShown, here: set[str], head: str | None, level: int) -> str:
 
 def settings_html(settings: Settings, offers: Offers) -> str:
     model = settings.model or next(iter(offers.models), "")
-    fields = [
-        _select("model", "Model", offers.models, model),
-        _select("actions", "Acts by", {"code": "Python", "json": "JSON calls", "text": "Text calls"}, settings.actions),
-        _select("network", "Network of its code", offers.networks, settings.network),
-        _tools(settings, offers),
-        f'<label class="check"><input type="checkbox" name="approve" value="yes"{" checked" * settings.approve}>'
-        "Ask me before anything runs</label>",
-        _number("turns", f"Turns of a run (at most {offers.turns})", settings.turns, 1, offers.turns),
-        _number("tokens", "Tokens of a run", settings.tokens, 1, offers.tokens),
-        _number("memory", "Memory, in MiB", settings.memory and settings.memory // MiB, 128, offers.memory // MiB),
-        _number("temperature", "Temperature", settings.temperature, 0, 2, step="0.1"),
-        '<label>Instructions, added to the system prompt<textarea name="system" rows="5" maxlength="20000">'
-        f"{escaped(settings.system)}</textarea></label>",
-    ]
-    return f'<form class="settings" data-act="settings">{"".join(fields)}<button class="primary">Save</button></form>'
+    groups = {
+        "Answers": [
+            _select("model", "Model", offers.models, model),
+            _select(
+                "actions", "Acts by", {"code": "Python", "json": "JSON calls", "text": "Text calls"}, settings.actions
+            ),
+            _number("temperature", "Temperature", settings.temperature, 0, 2, step="0.1"),
+        ],
+        "What its code may": [
+            _select("network", "Network", offers.networks, settings.network),
+            _tools(settings, offers),
+            f'<label class="check"><input type="checkbox" name="approve" value="yes"{" checked" * settings.approve}>'
+            "Ask me before anything runs</label>",
+        ],
+        "Limits": [
+            _number("turns", f"Turns of a run (at most {offers.turns})", settings.turns, 1, offers.turns),
+            _number("tokens", f"Tokens of a run{_at_most(offers.tokens)}", settings.tokens, 1, offers.tokens),
+            _number("memory", "Memory, in MiB", settings.memory and settings.memory // MiB, 128, offers.memory // MiB),
+        ],
+        "Instructions": [
+            '<label>Added to the system prompt<textarea name="system" rows="5" maxlength="20000">'
+            f"{escaped(settings.system)}</textarea></label>"
+        ],
+    }
+    parts = "".join(f"<fieldset><legend>{name}</legend>{''.join(fields)}</fieldset>" for name, fields in groups.items())
+    return f'<form class="settings" data-act="settings">{parts}<button class="primary">Save</button></form>'
+
+
+def _at_most(most: int | None) -> str:
+    return "" if most is None else f" (at most {most:,})"
 
 
 def _select(name: str, label: str, options: Sequence[str] | Mapping[str, str], chosen: str) -> str:
@@ -227,7 +263,7 @@ def _tools(settings: Settings, offers: Offers) -> str:
         f"{' checked' * (name in settings.tools)}><code>{escaped(name)}</code></label>"
         for name in offers.tools
     )
-    return f"<fieldset><legend>Tools</legend>{rows}</fieldset>"
+    return f'<div role="group" aria-label="Tools"><p>Tools</p>{rows}</div>'
 
 
 def _number(name: str, label: str, value: float | None, least: float, most: float | None, *, step: str = "1") -> str:
@@ -235,7 +271,7 @@ def _number(name: str, label: str, value: float | None, least: float, most: floa
     now = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     return (
         f'<label>{label}<input type="number" name="{name}" min="{least}"{above} step="{step}" value="{now}" '
-        'placeholder="as the service has it"></label>'
+        'placeholder="default"></label>'
     )
 
 
@@ -250,10 +286,10 @@ def share_html(chat: str, shares: Sequence[Share], base: str) -> str:
         for form, label in EXPORTS.items()
     )
     return (
-        "<h3>Read-only link</h3><p>Whoever has it can read this conversation up to now, and nothing that comes later."
+        "<h2>Read-only link</h2><p>Whoever has it can read this conversation up to now, and nothing that comes later."
         f'</p><ul class="rows">{rows}</ul><button type="button" class="primary" data-act="share">Make a link</button>'
-        f'<h3>Export</h3><ul class="rows exports">{exports}</ul>'
-        "<h3>A copy</h3><p>A conversation of its own, with this history, these variables and files.</p>"
+        f'<h2>Export</h2><ul class="rows exports">{exports}</ul>'
+        "<h2>A copy</h2><p>A conversation of its own, with this history, these variables and files.</p>"
         f'<button type="button" data-act="fork">{icon("branch")}Copy this conversation</button>'
     )
 

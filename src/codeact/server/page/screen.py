@@ -18,12 +18,12 @@ from codeact.errors import CodeActError, NotFoundError, SetupError, StoreError
 from codeact.server.house import House
 from codeact.server.nouns import Chat, Settings, Told
 from codeact.server.page import panels, sidebar
-from codeact.server.page.draw import Block, Drawing, blocks, button, meter_of
+from codeact.server.page.draw import Block, Drawing, blocks
 from codeact.server.page.fold import fold
-from codeact.server.page.icons import icon
+from codeact.server.page.layout import WELCOME, Parts, foot_html, head_html, lay_out
 from codeact.server.page.markup import escaped
-from codeact.server.page.regions import Composer, Heard, Region, Shell, tag
-from codeact.server.page.shown import RunShown, Shown
+from codeact.server.page.regions import Heard
+from codeact.server.page.shown import Shown
 from codeact.server.room import Room
 
 log: Final = logging.getLogger("codeact.server.page")
@@ -31,11 +31,8 @@ PAUSE = 0.08  # seconds between two drawings: fast enough to read along, and not
 NOT_STORED = "The database cannot be used now. Try again later."
 AGAIN = 2.0  # seconds until the log is asked again after the store has failed
 LISTED = 50  # chats in the list at first
+MOST_WAITING = 10  # things that were asked for, while something goes on
 _TELLS = frozenset({"run_begun", "run_ended", "chat_changed", "head_moved"})  # what the list and the panel go by
-_WELCOME = (
-    '<div class="welcome"><h1>What shall we work out?</h1><p>Ask in your own words. The answer is worked out by '
-    "writing and running Python, which you see as it happens. Give it files by dropping them below.</p></div>"
-)
 
 
 @dataclass(slots=True)
@@ -56,14 +53,14 @@ class Screen:
     given: list[str] = field(default_factory=list[str])  # files that go with the next message
     drawing: Drawing = field(default_factory=Drawing)
     parts: Parts = field(init=False)
+    _one: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     _dirty: anyio.Event = field(default_factory=anyio.Event)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list["asyncio.Task[None]"])
 
     def build(self, hear: Heard, compose: Mapping[str, Callable[[Any], Awaitable[None]]]) -> None:
         """Lay the page out, in the page that NiceGUI has open now."""
-        side = sidebar.HEAD + (sidebar.TO_RESULTS if self.results else "")
         most = self.house.settings.quotas.upload
-        self.parts = lay_out(partial(self._on_press, hear), self._wrapped(compose), side, most)
+        self.parts = lay_out(partial(self._on_press, hear), self._wrapped(compose), self.results, most)
 
     # --- which chat -------------------------------------------------------------------------------
 
@@ -154,11 +151,13 @@ class Screen:
 
     def _speak(self, before: Shown) -> None:
         """For those who hear the page: the turning points, not every word."""
-        if before.running and not self.shown.running:
-            run = self.shown.runs[before.running]
-            self.parts.shell.order(
-                "shell", "tell", "The answer is there." if run.status == "answered" else "It has ended."
-            )
+        if before.running is None:
+            return
+        run, tell = self.shown.runs[before.running], partial(self.parts.shell.order, "shell", "tell")
+        if self.shown.running is None:
+            tell("The answer is there." if run.status == "answered" else "It has ended.")
+        elif len(run.waiting) > len(before.runs[run.id].waiting):
+            tell("It waits for you.")
 
     async def _redraw(self) -> None:
         while True:
@@ -171,8 +170,9 @@ class Screen:
 
     def draw(self) -> None:
         parts, shown = self.parts, self.shown
-        parts.talk.show(*(blocks(shown, self.drawing) or [Block("welcome", "", _WELCOME)]))
+        parts.talk.show(*(blocks(shown, self.drawing) or [Block("welcome", "", WELCOME)]))
         parts.head.html(head_html(self.chat, shown, self.tab))
+        parts.foot.html(foot_html(self.chat.settings if self.chat else self.draft, self._offers(), shown.asleep))
         parts.composer.props.set_bool("busy", shown.running is not None)
         parts.composer.props["note"] = "Editing an earlier message" if self.editing else ""
         if self.tab == "branches":
@@ -206,7 +206,7 @@ class Screen:
         if tab == "branches":
             return panels.branches_html(self.shown)
         if chat is None:
-            return '<p class="empty">Nothing was said yet.</p>'
+            return panels.before_html(tab)
         if tab == "share":
             return panels.share_html(chat.id, await self.house.store.shares(chat.id), self.base)
         room = await self.room()
@@ -231,73 +231,34 @@ class Screen:
 
     # --- what is pressed --------------------------------------------------------------------------
 
-    async def attempt(self, doing: Awaitable[None]) -> bool:
-        """Whether something that was asked for could be done; if not, why not is said."""
+    async def attempt(self, doing: Callable[[], Awaitable[None]]) -> None:
+        """Do what was asked for, after all that was asked for before. If it cannot be done, why not is said."""
+        if self._one.statistics().tasks_waiting >= MOST_WAITING:
+            self.say("Something is going on still. Wait a moment.", "problem")
+            return
+        async with self._one:
+            await self.at_once(doing)
+
+    async def at_once(self, doing: Callable[[], Awaitable[None]]) -> None:
+        """As `attempt`, whatever else goes on."""
         try:
-            await doing
+            await doing()
         except CodeActError as error:
             self.say(told_of(error), "problem")
-            return False
-        return True
 
     async def _on_press(self, hear: Heard, act: str, on: str, fields: Mapping[str, Sequence[str]]) -> None:
-        await self.attempt(hear(act, on, fields))
+        await self.attempt(lambda: hear(act, on, fields))
 
     def _wrapped(self, compose: Mapping[str, Callable[[Any], Awaitable[None]]]) -> Mapping[str, Callable[..., Any]]:
-        def wrapped(act: Callable[[Any], Awaitable[None]]) -> Callable[..., Any]:
+        def wrapped(name: str, act: Callable[[Any], Awaitable[None]]) -> Callable[..., Any]:
+            how = self.at_once if name == "stop" else self.attempt  # what is to be stopped may be what goes on
+
             async def hear(event: GenericEventArguments) -> None:
-                await self.attempt(act(event.args))
+                await how(lambda: act(event.args))
 
             return hear
 
-        return {name: wrapped(act) for name, act in compose.items()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The elements that change."""
-
-    shell: Shell
-    chats: Region
-    head: Region
-    talk: Region
-    composer: Composer
-    tabs: Region
-    panel: Region
-
-
-def lay_out(hear: Heard, compose: Mapping[str, Callable[..., Any]], side: str, most: int) -> Parts:
-    """The page from left to right. `compose` is what hears the shell and the composer, `side` stands above the list;
-    `most` bytes may a file have.
-    """
-    with Shell() as shell:
-        for name in ("key", "went"):
-            shell.on(name, compose[name])
-        tag("a", "skip", href="#message").props["innerHTML"] = "To the message"
-        with tag("nav", "side", aria_label="Conversations"):
-            Region.of("div", hear, classes="side-head").html(side)
-            chats = Region.of("div", hear, classes="chats")
-        with tag("main", "main"):
-            head = Region.of("header", hear, classes="top")
-            talk = Region.of(
-                "div",
-                hear,
-                follow=True,
-                classes="talk",
-                role="log",
-                aria_live="off",
-                aria_label="Conversation",
-                tabindex="0",
-            )
-            with tag("div", "below", id="message"):
-                composer = Composer()
-                composer.props["most"] = most
-                for name in ("send", "stop", "leave", "attach", "given", "refused"):
-                    composer.on(name, compose[name])
-        with tag("aside", "panel", aria_label="About this conversation"):
-            tabs = Region.of("div", hear, classes="panel-head")
-            panel = Region.of("div", hear, classes="panel-body", id="panel", role="tabpanel", tabindex="0")
-    return Parts(shell=shell, chats=chats, head=head, talk=talk, composer=composer, tabs=tabs, panel=panel)
+        return {name: wrapped(name, act) for name, act in compose.items()}
 
 
 def told_of(error: CodeActError) -> str:
@@ -311,27 +272,3 @@ def told_of(error: CodeActError) -> str:
 def _begun(doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """A task of NiceGUI's, which logs what goes wrong in it, and ends it with itself."""
     return cast("Any", background_tasks).create(doing)  # partly typed
-
-
-def head_html(chat: Chat | None, shown: Shown, tab: str | None) -> str:
-    title = escaped(chat.title or sidebar.UNTITLED) if chat else sidebar.UNTITLED
-    runs = shown.path
-    costs = [run.cost for run in runs if run.cost is not None]
-    whole = RunShown(
-        id="",
-        parent=None,
-        text="",
-        turns=tuple(turn for run in runs for turn in run.turns),
-        tokens=sum(run.tokens for run in runs),
-        duration=sum(run.duration for run in runs),
-        cost=sum(costs) if costs else None,
-    )
-    meter = f'<span class="meter" title="On this branch">{meter_of(whole)}</span>' if runs else ""
-    pressed = "true" if tab else "false"
-    return (
-        f"{button('menu', 'Conversations (Ctrl+K)', 'side', '-')}<h1>{title}</h1>{meter}"
-        f'<button type="button" class="small" data-act="tab" data-on="share" aria-label="Share and export" '
-        f'title="Share and export">{icon("share")}</button>'
-        f'<button type="button" class="small" data-act="panel" aria-pressed="{pressed}" aria-label="Files, variables, '
-        f'branches, settings" title="Files, variables, branches, settings">{icon("panel")}</button>'
-    )

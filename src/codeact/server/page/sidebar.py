@@ -9,20 +9,25 @@ from itertools import groupby
 
 from codeact.server.nouns import Chat
 from codeact.server.page.draw import button
-from codeact.server.page.icons import icon
+from codeact.server.page.icons import MARK, icon
 from codeact.server.page.markup import escaped
 
 UNTITLED = "New conversation"
 HEAD = (
-    '<div class="brand"><a href="/" data-act="new" class="name">codeact</a>'
-    '<button type="button" class="small" data-act="theme" aria-label="Light or dark" title="Light or dark">'
-    f"{icon('dark')}</button></div>"
+    f'<div class="brand"><a href="/" data-act="new" class="name">{MARK}codeact</a></div>'
     f'<button type="button" class="wide" data-act="new" title="Ctrl+Shift+O">{icon("new")}New conversation</button>'
     f'<label class="search">{icon("search")}<span class="hidden">Search conversations</span>'
     '<input type="search" data-typed="search" data-escape="unsearch" placeholder="Search" maxlength="200" '
     'autocomplete="off"><kbd>Ctrl K</kbd></label>'
 )
-TO_RESULTS = f'<a href="/results" class="elsewhere">{icon("view")}Results of benches</a>'
+
+
+def foot_html(results: bool) -> str:
+    """The ways out of here. `results`: whether there are any of benches to look at."""
+    to_results = f'<a href="/results">{icon("view")}Results of benches</a>' if results else ""
+    theme = f'<button type="button" class="plain" data-here="theme">{icon("dark")}Light or dark</button>'
+    leave = f'<form method="post" action="/logout"><button class="plain">{icon("leave")}Log out</button></form>'
+    return f'{to_results}<div class="bar">{theme}{leave}</div>'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,14 @@ const ICONS = {
 
 function icon(name) {
   const path = Vue.h("path", { d: ICONS[name] });
-  const line = { fill: "none", stroke: "currentColor", "stroke-width": "1.7", "stroke-linecap": "round" };
+  const line = { fill: name === "stop" ? "currentColor" : "none", stroke: "currentColor", "stroke-width": "1.7", "stroke-linecap": "round" };
   return Vue.h("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", ...line }, [path]);
 }
 
 export default {
   props: { busy: Boolean, note: String, most: Number },
-  emits: ["send", "stop", "leave", "attach", "given", "refused"],
-  data: () => ({ text: "", files: [], over: false, sending: false }),
+  emits: ["send", "stop", "leave", "attach", "given", "taken", "refused"],
+  data: () => ({ text: "", files: [], sending: false }),
 
   mounted() {
     document.addEventListener("codeact-order", this.ordered);
@@ -75,9 +75,10 @@ export default {
     },
     give(list) {
       for (const file of list) {
+        this.files = this.files.filter((other) => other.name !== file.name); // the later one is meant
         const tooLarge = this.most && file.size > this.most;
         if (tooLarge) this.$emit("refused", { name: file.name, why: "it is larger than a file may be" });
-        else this.files.push(Vue.reactive({ file, name: file.name, state: "going" }));
+        else this.files.push(Vue.reactive({ file, name: file.name, state: "going", leaving: Vue.markRaw(new AbortController()) }));
       }
       if (this.files.some((file) => file.state === "going")) this.$emit("attach");
     },
@@ -85,7 +86,9 @@ export default {
       // Each is the body of a request of its own, so the server writes it down as it comes.
       for (const given of this.files.filter((file) => file.state === "going" && !file.begun)) {
         given.begun = true;
-        const answer = await fetch(folder + encodeURIComponent(given.name), { method: "PUT", body: given.file }).catch(() => null);
+        const asked = { method: "PUT", body: given.file, signal: given.leaving.signal };
+        const answer = await fetch(folder + encodeURIComponent(given.name), asked).catch(() => null);
+        if (given.leaving.signal.aborted) continue;
         if (answer?.ok) {
           given.state = "there";
           this.$emit("given", given.name);
@@ -96,12 +99,11 @@ export default {
         }
       }
     },
-    dropped(event) {
-      this.over = false;
-      if (event.dataTransfer?.files.length) {
-        event.preventDefault();
-        this.give(event.dataTransfer.files);
-      }
+    takeBack(file) {
+      file.leaving.abort();
+      this.files = this.files.filter((other) => other !== file);
+      if (file.state === "there") this.$emit("taken", file.name);
+      this.focus();
     },
     pasted(event) {
       if (event.clipboardData?.files.length) {
@@ -110,9 +112,12 @@ export default {
       }
     },
     drawFiles() {
-      const chips = this.files.map((file) =>
-        Vue.h("li", { class: ["file", file.state], key: file.name }, [file.name, file.state === "going" ? " …" : ""]),
-      );
+      const chips = this.files.map((file) => {
+        const label = `Don't give ${file.name}`;
+        const back = { type: "button", class: "small", "aria-label": label, title: label, onClick: () => this.takeBack(file) };
+        const said = [Vue.h("span", file.state === "going" ? `${file.name} …` : file.name), Vue.h("button", back, [icon("close")])];
+        return Vue.h("li", { class: ["file", file.state], key: file.name }, said);
+      });
       return chips.length ? Vue.h("ul", { class: "files", "aria-label": "Files to give" }, chips) : null;
     },
     drawNote() {
@@ -156,17 +161,11 @@ export default {
     return Vue.h(
       "form",
       {
-        class: ["composer", { over: this.over }],
+        class: "composer",
         onSubmit: (event) => {
           event.preventDefault();
           this.send();
         },
-        onDragover: (event) => {
-          event.preventDefault();
-          this.over = true;
-        },
-        onDragleave: () => (this.over = false),
-        onDrop: this.dropped,
       },
       [this.drawNote(), this.drawFiles(), Vue.h("div", { class: "line" }, [Vue.h("button", clip, [icon("clip")]), choose, field, act])],
     );

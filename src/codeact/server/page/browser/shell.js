@@ -1,22 +1,24 @@
 // The frame of the page: its keys, its address, what it says for a moment, light and dark, and the two drawers.
 
 const THEME = "codeact-theme";
+const NARROW = 900; // pixels up to which the drawers lie over the conversation: also in the style sheet
 
 export default {
   props: { orders: { type: Array, default: () => [] } },
-  emits: ["key", "went"],
-  data: () => ({ open: { side: true, panel: false }, said: [], aloud: "" }),
+  emits: ["new", "stop", "shut", "went"],
+  data: () => ({ open: { side: true, panel: false }, said: [], aloud: "", dragging: false }),
 
   created() {
     this.last = 0;
-    this.open.side = window.innerWidth > 900 && sessionStorage.getItem("codeact-side") !== "no";
+    this.open.side = window.innerWidth > NARROW && sessionStorage.getItem("codeact-side") !== "no";
     this.dress(localStorage.getItem(THEME));
   },
   mounted() {
     document.addEventListener("keydown", this.pressed);
     window.addEventListener("popstate", this.went);
-    window.addEventListener("dragover", this.kept);
-    window.addEventListener("drop", this.kept);
+    window.addEventListener("dragover", this.dragged);
+    window.addEventListener("drop", this.dropped);
+    document.addEventListener("codeact-order", this.ordered);
     this.$nextTick(() => this.carryOut());
     setTimeout(() => window.socket?.on("run_javascript", this.refused)); // the socket is made when all is mounted
   },
@@ -28,8 +30,9 @@ export default {
   unmounted() {
     document.removeEventListener("keydown", this.pressed);
     window.removeEventListener("popstate", this.went);
-    window.removeEventListener("dragover", this.kept);
-    window.removeEventListener("drop", this.kept);
+    window.removeEventListener("dragover", this.dragged);
+    window.removeEventListener("drop", this.dropped);
+    document.removeEventListener("codeact-order", this.ordered);
   },
 
   methods: {
@@ -38,9 +41,11 @@ export default {
       for (const [number, to, name, args] of this.orders) {
         if (number <= this.last) continue;
         this.last = number;
-        if (to === "shell") this[name](...args);
-        else document.dispatchEvent(new CustomEvent("codeact-order", { detail: { to, name, args } }));
+        document.dispatchEvent(new CustomEvent("codeact-order", { detail: { to, name, args } }));
       }
+    },
+    ordered({ detail }) {
+      if (detail.to === "shell") this[detail.name](...detail.args);
     },
     pressed(event) {
       const command = event.ctrlKey || event.metaKey;
@@ -50,14 +55,28 @@ export default {
         this.$nextTick(() => this.$el.querySelector("input[type=search]")?.focus());
       } else if (command && event.shiftKey && event.key.toLowerCase() === "o") {
         event.preventDefault();
-        this.$emit("key", "new");
+        this.$emit("new");
       } else if (event.key === "Escape") {
-        if (window.innerWidth <= 900 && (this.open.side || this.open.panel)) this.open.side = this.open.panel = false;
-        else this.$emit("key", "escape");
+        if (window.innerWidth <= NARROW && (this.open.side || this.open.panel)) this.shut();
+        else this.$emit("stop");
       }
     },
-    kept(event) {
-      event.preventDefault(); // a file dropped beside the composer must not replace the page
+    shut() {
+      if (this.open.panel) this.$emit("shut");
+      this.open.side = this.open.panel = false;
+    },
+    dragged(event) {
+      event.preventDefault(); // a file that is dropped must not replace the page
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      this.dragging = true;
+      clearTimeout(this.dragged_out);
+      this.dragged_out = setTimeout(() => (this.dragging = false), 300); // no event says for sure that it has left
+    },
+    dropped(event) {
+      event.preventDefault();
+      this.dragging = false;
+      const files = event.dataTransfer?.files ?? [];
+      if (files.length) document.dispatchEvent(new CustomEvent("codeact-order", { detail: { to: "composer", name: "give", args: [files] } }));
     },
     refused(message) {
       // The toolkit's only use of sent JavaScript here: to load a page anew that it can no longer bring up to date.
@@ -69,7 +88,7 @@ export default {
     address(path, title) {
       if (window.location.pathname !== path) window.history.pushState(null, "", path);
       document.title = title;
-      if (window.innerWidth <= 900) this.open.side = false;
+      if (window.innerWidth <= NARROW) this.open.side = false;
     },
     unsearch() {
       this.$el.querySelector("input[type=search]").value = "";
@@ -106,6 +125,8 @@ export default {
     );
     return Vue.h("div", { class: ["shell", { "with-side": this.open.side, "with-panel": this.open.panel }] }, [
       this.$slots.default?.(),
+      this.open.side || this.open.panel ? Vue.h("div", { class: "scrim", onClick: this.shut }) : null,
+      this.dragging ? Vue.h("div", { class: "dropping", "aria-hidden": "true" }, "Drop to give it to the conversation") : null,
       Vue.h("div", { class: "once" }, notes),
       Vue.h("p", { class: "hidden", role: "status", "aria-live": "polite" }, this.aloud),
     ]);

@@ -1,0 +1,113 @@
+"""What sockets say, over the real protocol: only of their own page, and no more than a person would."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+import anyio
+import httpx2
+import pytest
+from nicegui.client import Client
+
+from codeact.sandbox.local import LocalSandbox
+from codeact.server.page import mounting
+from codeact.server.page.regions import Live
+
+from ..keeping import ANNE, PATIENCE, keeping  # noqa: TID252 (tests are no package with a name)
+from .test_mounting import served
+
+pytestmark = pytest.mark.anyio
+SOCKET = "/_nicegui_ws/socket.io/"
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A page in somebody's browser, with its socket."""
+
+    client: httpx2.AsyncClient
+    owner: str
+    page: str
+    socket: str
+
+    @staticmethod
+    async def open(client: httpx2.AsyncClient, owner: str) -> Tab:
+        html = (await client.get("/", headers={"x-owner": owner})).text
+        found = re.search(r"['\"]client_id['\"]: ['\"]([\w-]{36})", html)
+        assert found is not None
+        made = Tab(client, owner, found[1], "")
+        shakes = {"implicit_handshake": "true", "tab_id": owner, "document_id": owner, "next_message_id": 0}
+        opened = await client.get(SOCKET, params=made.query | shakes, headers={"x-owner": owner})
+        made = Tab(client, owner, found[1], json.loads(opened.text[1:])["sid"])
+        await made.post("40")
+        return made
+
+    @property
+    def query(self) -> dict[str, Any]:
+        begun = {"sid": self.socket} if self.socket else {}
+        return {"EIO": 4, "transport": "polling", "client_id": self.page, **begun}
+
+    async def post(self, packet: str) -> None:
+        answer = await self.client.post(SOCKET, params=self.query, content=packet, headers={"x-owner": self.owner})
+        assert answer.status_code == 200
+
+    async def press(self, act: str, on: str, *, page: str = "") -> None:
+        """Tell of a button; `page`: of another's."""
+        there = page or self.page
+        live = next(found for found in Client.instances[there].elements.values() if isinstance(found, Live))
+        listener = next(iter(cast("Any", live)._event_listeners))  # as its browser was told
+        said = {"id": live.id, "client_id": there, "listener_id": listener}
+        said["args"] = [json.dumps({"act": act, "on": on, "fields": {}})]
+        await self.post(f"42{json.dumps(['event', said])}")
+
+    def shows(self, text: str) -> bool:
+        return any(text in str(found.props.get("innerHTML")) for found in Client.instances[self.page].elements.values())
+
+    async def until(self, text: str) -> None:
+        with anyio.fail_after(PATIENCE):
+            while not self.shows(text):  # noqa: ASYNC110 (the toolkit tells nobody)
+                await anyio.sleep(0.01)
+
+
+async def test_a_socket_speaks_for_its_own_page_alone(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox) as house, served(house, owner=None) as (_, client):
+        anne, bob = await Tab.open(client, ANNE), await Tab.open(client, "bob")
+        await bob.press("tab", "settings", page=anne.page)
+        for packet in (
+            '42["event",{"client_id":7}]',
+            '42["event",null]',
+            '42["ack",{}]',
+            '42["log",{"level":"error"}]',
+        ):
+            await bob.post(packet)
+        await bob.press("tab", "settings")
+        await bob.until("Temperature")
+        assert not anne.shows("Temperature"), "he knew the page's id, and that is not enough"
+        await anne.press("tab", "settings")
+        await anne.until("Temperature")
+
+
+async def test_a_page_does_no_more_in_a_second_than_people_do(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox) as house, served(house, owner=None) as (_, client):
+        anne, bob = await Tab.open(client, ANNE), await Tab.open(client, "bob")
+        rate = mounting.place_of(Client.instances[anne.page].request.scope).rate
+        rate.burst, rate.rate = 3, 1e-9
+        for _ in range(3):
+            await anne.press("nothing", "")
+        await anne.press("tab", "settings")
+        await bob.press("tab", "settings")
+        await bob.until("Temperature")
+        assert not anne.shows("Temperature")
+
+
+async def test_a_user_has_only_so_many_pages(warm_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounting, "MOST_PAGES", 2)
+    async with keeping(warm_sandbox) as house, served(house) as (_, client):
+        answers = [await client.get("/") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert (await client.get("/", headers={"x-owner": "bob"})).status_code == 200
+        own = [page for page in Client.instances.values() if page.request.headers.get("x-owner") == ANNE]
+        own[-1].delete()
+        assert (await client.get("/")).status_code == 200
