@@ -47,13 +47,13 @@ async def play_on_ray(planned: PlannedJob, options: JobOptions, *, spending: Spe
         raise MissingExtraError("ray", "--ray") from error
     recipe = Recipe(
         source=planned.source,
+        made_by=planned.job.options,
         player=planned.job.model,
         player_options=planned.model_options,
         sandbox=options.sandbox,
         sandbox_options=sandbox_options(options),
     )
     with redirect_stdout(sys.stderr):  # Ray prints remarks of its own, as on a worker that died
-        made_by=planned.job.options,
         return await ray_pool.run_job_on_ray(
             planned.job,
             planned.path,

@@ -36,13 +36,13 @@ def original_tasks(ways: Ways, /, *, data: JSON = None) -> Sequence[Task]:
 
     Raises:
         UsageError: no `data`, or not a checkout of that repository.
-    for module in checkout.rglob("*.py"):
-        note(module)
         SetupError: its modules cannot be imported here.
     """
     if data is None:
         raise UsageError("the profile original needs data: the path of a checkout of xingyaoww/code-act (--data PATH)")
     checkout = checkout_in(data)
+    for module in checkout.rglob("*.py"):
+        note(module)
     with original_process(checkout) as process:
         described = process.tasks()
         if process.unconfined:
