@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from codeact import Agent, Budget, RunResult, expect_files, tool
-from codeact.errors import ContextLengthError, ModelError, UsageError
+from codeact.errors import ContextLengthError, ModelError, SandboxError, TransferError, UsageError
 from codeact.events import (
     ActionFinished,
     ActionStarted,
@@ -517,6 +517,34 @@ async def test_two_approvals_at_once_are_asked_one_after_the_other_and_the_time_
     both = "import asyncio\nawait asyncio.gather(pay(1.0), pay(2.0))\nwhile True: pass"
     result = await run(code(both), tools=[pay], approve=approve, budget=Budget(time=1.0))
     assert result.status == "time_limit"
+
+
+@tool
+def play(move: str) -> str:
+    """Make a move in a game."""
+    if move == "lost":
+        raise TransferError("there is no file of that name")  # what was asked, and not the machinery
+    raise SandboxError("the game's process has ended")
+
+
+CAUGHT = "try:\n    play('a')\nexcept Exception as error:\n    print(error)"
+
+
+@pytest.mark.parametrize(("actions", "reply"), [("code", code(CAUGHT)), ("json", '{"tool": "play", "args": ["a"]}')])
+async def test_a_tool_whose_machinery_fails_ends_the_run_and_is_never_shown(actions: str, reply: str) -> None:
+    """Whatever the code makes of it: what follows would say nothing of the model."""
+    events: list[Event] = []
+    talk = agent(reply, "It is over.", tools=[play], actions=actions)
+    with pytest.raises(SandboxError, match="the game's process has ended"):
+        await talk.run("win", emit=events.append)
+    assert not any(isinstance(event, Observed) for event in events)
+    assert isinstance(events[-1], Finished)
+    assert (events[-1].outcome.status, events[-1].outcome.message) == ("error", "the game's process has ended")
+
+
+async def test_what_a_tool_was_asked_in_vain_is_the_models_to_read() -> None:
+    result = await run(code("play('lost')"), "there is none", tools=[play])
+    assert (result.status, "no file of that name" in observations(result)[0]) == ("answered", True)
 
 
 async def test_a_check_that_fails_is_an_error_and_no_cancellation() -> None:

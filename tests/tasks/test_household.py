@@ -15,7 +15,7 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from codeact.errors import MissingExtraError, SandboxError, ToolError, UsageError
+from codeact.errors import MissingExtraError, SandboxError, UsageError
 from codeact.rollouts import oracle, oracle_rows, play_episode
 from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import Task, prompt_of, suite, verdict_of
@@ -284,17 +284,12 @@ def own_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     return lambda: open_game(lambda: "{}", "code")
 
 
-async def test_a_process_that_dies_says_nothing_of_the_agent(
-    own_engine: Callable[[], Any], warm_sandbox: LocalSandbox
-) -> None:
-    [task] = SUITE.tasks(count=1)
+async def test_a_process_that_dies_says_nothing_of_the_agent(own_engine: Callable[[], Any]) -> None:
     async with own_engine() as robot:
         assert robot.told == "You are in a room."
         assert await play(robot, ("goto", "win")) == ["go to win"]
-        with pytest.raises(ToolError, match="out of memory"):
+        with pytest.raises(SandboxError, match=r"the process of the game .* has ended: out of memory"):
             await play(robot, ("goto", "die"))
-        with pytest.raises(SandboxError, match=r"has failed: the process of the game .* has ended: out of memory"):
-            await verdict_of(task, Answer("done"), robot, warm_sandbox)
         pid = robot.house.process.pid
     assert not psutil.pid_exists(pid)
 
@@ -302,10 +297,9 @@ async def test_a_process_that_dies_says_nothing_of_the_agent(
 async def test_a_process_that_hangs_is_ended(own_engine: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     async with own_engine() as robot:
         monkeypatch.setattr(process, "STEP", 0.2)
-        with pytest.raises(ToolError, match=r"has not answered for 0\.2 seconds"):
+        with pytest.raises(SandboxError, match=r"has not answered for 0\.2 seconds"):
             await play(robot, ("goto", "hang"))
-        assert "has not answered" in robot.broken
-        with pytest.raises(ToolError, match="ended"):
+        with pytest.raises(SandboxError, match="ended"):
             await play(robot, ("goto", "desk 1"))
 
 
@@ -345,12 +339,10 @@ async def test_real_games_are_won_in_the_real_engine(warm_sandbox: LocalSandbox)
 
 @with_games
 @with_engine
-async def test_a_real_game_whose_process_is_killed_is_broken(warm_sandbox: LocalSandbox) -> None:
+async def test_a_real_game_whose_process_is_killed_is_broken() -> None:
     [task] = SUITE.tasks("alfworld", data=str(ALFWORLD), games="evaluation", count=1)
     async with task.open("code") as world:
         robot = cast("Robot", world)
         os.kill(cast("Game", robot.house).process.pid, signal.SIGKILL)
-        with pytest.raises(ToolError, match="has ended"):
+        with pytest.raises(SandboxError, match="has ended"):
             await play(robot, ("goto", "desk 1"))
-        with pytest.raises(SandboxError, match="has failed"):
-            await verdict_of(task, Answer("done"), world, warm_sandbox)

@@ -16,7 +16,7 @@ import pytest
 from codeact.errors import MissingExtraError, SandboxError, ToolError, UsageError
 from codeact.rollouts import oracle, play_episode
 from codeact.sandbox.local import LocalSandbox
-from codeact.tasks import Environment, Task, program_oracles, prompt_of, suite, verdict_of
+from codeact.tasks import Environment, Task, program_oracles, prompt_of, suite
 from codeact.tasks.miniwob.world import OVER, Desk, rewarded, shown
 from codeact.tools import ToolSet
 from codeact.types import ToolCall
@@ -136,17 +136,15 @@ async def test_an_episode_in_a_real_browser(warm_sandbox: LocalSandbox) -> None:
 
 
 @with_browser
-async def test_a_browser_that_dies_says_nothing_of_the_agent(warm_sandbox: LocalSandbox) -> None:
+async def test_a_browser_that_dies_says_nothing_of_the_agent() -> None:
     [task] = SUITE.tasks(pages="click-test", episodes=1)
     async with task.open("code") as world:
         for child in psutil.Process().children(recursive=True):
             if child.name() == "chromium":
                 with contextlib.suppress(psutil.NoSuchProcess):  # they go down together
                     child.kill()
-        with pytest.raises(ToolError, match="the browser of miniwob has failed"):
+        with pytest.raises(SandboxError, match="the browser of miniwob has failed"):
             await ToolSet(world.tools).call(ToolCall("page"))
-        with pytest.raises(SandboxError, match="has failed"):
-            await verdict_of(task, None, world, warm_sandbox)
     assert leftovers() == []
 
 

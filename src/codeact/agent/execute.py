@@ -11,12 +11,13 @@ from typing import Protocol, runtime_checkable
 import anyio
 
 from codeact.agent.budget import Meter
-from codeact.errors import ToolError
+from codeact.errors import SandboxError, ToolError
 from codeact.events import ActionFinished, ActionStarted, ApprovalAsked, Emit, ToolCalled, ToolReturned
 from codeact.sandbox.asking import Ask, Question
 from codeact.sandbox.base import Session
 from codeact.sandbox.box.values import to_json
 from codeact.tools import render_value
+from codeact.tools.calling import is_broken
 from codeact.types import (
     CodeAction,
     ExecError,
@@ -59,6 +60,7 @@ class Hands:
     ask: Ask | None = None  # who answers `input()` of the code; None where nobody is there
     records: list[ToolRecord] = field(default_factory=list[ToolRecord])  # of the JSON or text action going on
     asking: anyio.Lock = field(default_factory=anyio.Lock)  # people are asked one thing at a time
+    broken: SandboxError | None = None  # what a tool's machinery has failed by
 
     @property
     def specs(self) -> Sequence[ToolSpec]:
@@ -68,7 +70,7 @@ class Hands:
         """Carry out one action. What goes wrong in it is in the result.
 
         Raises:
-            SandboxError: the machinery failed.
+            SandboxError: the machinery failed: the box's, or that of a tool, whatever the code made of it.
         """
         refusal = await self._refusal(action) if self.approve else None
         self.emit(ActionStarted(action))
@@ -88,6 +90,7 @@ class Hands:
 
         Raises:
             ToolError: the tool failed, or the call was not approved.
+            SandboxError: the tool's machinery failed.
         """
         value, _ = await self._make(call)
         return value
@@ -104,6 +107,10 @@ class Hands:
             value, record = await _run_tool(self.tools, call, started)
         except ToolError as error:
             self.emit(ToolReturned(_failed(call, started, error)))
+            raise
+        except SandboxError as error:
+            self.broken = error
+            self.emit(ToolReturned(_failed(call, started, ToolError(str(error), name=type(error).__name__))))
             raise
         self.emit(ToolReturned(record))
         return value, record
@@ -125,7 +132,10 @@ class Hands:
     async def _run(self, code: str) -> ExecResult:
         if self.session is None:
             raise RuntimeError("a code action reached a run that has no session")
-        return await self.session.run(code, time_limit=self.meter.budget.action_time, emit=self.emit)
+        result = await self.session.run(code, time_limit=self.meter.budget.action_time, emit=self.emit)
+        if self.broken is not None:  # the code has seen it as an exception, which it may have caught
+            raise self.broken
+        return result
 
     async def _record(self, call: ToolCall, refusal: str | None) -> ToolRecord:
         started = time.monotonic()
@@ -187,6 +197,7 @@ async def _run_tool(tools: ToolBox, call: ToolCall, started: float) -> tuple[obj
 
     Raises:
         ToolError: it failed, in whatever way, or gave something that lives in the host only.
+        SandboxError: its machinery failed.
     """
     try:
         value = await tools.call(call)
@@ -194,6 +205,8 @@ async def _run_tool(tools: ToolBox, call: ToolCall, started: float) -> tuple[obj
     except ToolError:
         raise
     except Exception as error:  # a tool is other people's code; what it does wrong is for the model to see
+        if is_broken(error):
+            raise
         raise ToolError(str(error), name=type(error).__name__) from error
 
 

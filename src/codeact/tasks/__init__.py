@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from codeact.tasks.answers import CENTS, Expected, reached
 from codeact.tasks.base import (
-    Breakable,
     Environment,
     Furnished,
     Judge,
@@ -25,7 +24,6 @@ from codeact.tasks.suites import suite, suite_names
 
 __all__ = [
     "CENTS",
-    "Breakable",
     "Calls",
     "Cell",
     "Cells",

@@ -6,8 +6,8 @@ reach: only the prompt, the tools' descriptions and their results leave this pro
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 from codeact.actions import action_space
 from codeact.actions.base import ActionSpace
-from codeact.errors import SandboxError, UsageError
+from codeact.errors import UsageError
 from codeact.sandbox.base import Sandbox
 from codeact.tasks.oracle import Oracle
 from codeact.tools import ToolSource
@@ -32,7 +32,11 @@ class Verdict:
 
 
 class Environment(Protocol):
-    """The world of one episode. Made anew for each, never shared, so that no state leaks from one to another."""
+    """The world of one episode. Made anew for each, never shared, so that no state leaks from one to another.
+
+    Where it has machinery of its own, a game's process or a browser, that raises `SandboxError` when it fails, in a
+    tool or in the judge: such an episode says nothing of the model, and is broken.
+    """
 
     @property
     def tools(self) -> Sequence[ToolSource]: ...
@@ -51,30 +55,6 @@ class Telling(Environment, Protocol):
     def told(self) -> str:
         """What an agent is told after the task's prompt."""
         ...
-
-
-@runtime_checkable
-class Breakable(Environment, Protocol):
-    """A world with machinery of its own, a game's process or a browser, that may fail under the agent."""
-
-    @property
-    def broken(self) -> str:
-        """What has failed, in words; empty while all works. Such an episode says nothing of the model."""
-        ...
-
-
-class _Broken(Protocol):
-    broken: str
-
-
-@contextmanager
-def breaking(world: _Broken) -> Generator[None]:
-    """Around what a world asks of its machinery: when that fails, the world remembers how."""
-    try:
-        yield
-    except SandboxError as error:
-        world.broken = str(error)
-        raise
 
 
 @runtime_checkable
@@ -206,8 +186,6 @@ async def verdict_of(task: Task, answer: Answer | None, environment: Environment
     Raises:
         SandboxError: the machinery around the box, or the world's own, failed.
     """
-    if isinstance(environment, Breakable) and environment.broken:
-        raise SandboxError(f"the world of {task.id} has failed: {environment.broken}")
     if isinstance(environment, Proving):
         await environment.prove(answer, sandbox)
     return task.judge(answer, environment)

@@ -16,7 +16,7 @@ import anyio
 import anyio.from_thread
 import anyio.lowlevel
 
-from codeact.errors import ToolError
+from codeact.errors import SandboxError, ToolError, TransferError, UnsupportedError
 
 T = TypeVar("T")
 
@@ -66,6 +66,13 @@ def tool_error(error: BaseException, given: object) -> ToolError:
     error = root_cause(error)
     message = ABSOLUTE_PATH.sub(lambda match: _shown_path(match[0], given), str(error))
     return ToolError(message or "the tool gave no message", name=type(error).__name__)
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether it is the tool's machinery that failed (a game's process, a browser, a box of the tool's own), which says
+    nothing of the call and is not the model's to mend. What was asked of a box in vain is for the model to read.
+    """
+    return isinstance(error, SandboxError) and not isinstance(error, (TransferError, UnsupportedError))
 
 
 def root_cause(error: BaseException) -> BaseException:

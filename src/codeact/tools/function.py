@@ -16,7 +16,7 @@ import anyio
 from codeact.errors import ToolError, UsageError
 from codeact.tools.arguments import Arguments, arguments_of
 from codeact.tools.base import name_problem
-from codeact.tools.calling import invoke, tool_error
+from codeact.tools.calling import invoke, is_broken, root_cause, tool_error
 from codeact.tools.docstring import parameter_descriptions
 from codeact.tools.render import as_data
 from codeact.tools.signature import records_text, signature_text
@@ -68,14 +68,17 @@ class FunctionTool(Generic[P, R]):
 
         Raises:
             ToolError: wrong arguments, the time limit, or what the function raised.
+            SandboxError: the machinery behind it failed (`is_broken`).
         """
         with anyio.move_on_after(self.time_limit):
             try:
                 return as_data(await invoke(self.function, self.arguments.bind(args, kwargs)))
             except ToolError:
                 raise
-            # A host tool may raise anything, `sys.exit()` included; all of it is the model's to read.
+            # A host tool may raise anything, `sys.exit()` included; all but failed machinery is the model's to read.
             except (Exception, SystemExit) as error:
+                if is_broken(found := root_cause(error)):
+                    raise found from None
                 raise tool_error(error, given=(args, kwargs)) from error
         raise ToolError(f"{self.spec.name}() did not finish within {self.time_limit:g} seconds", name="TimeoutError")
 

@@ -38,7 +38,7 @@ class ToolSet:
         return tuple(self._specs.values())
 
     async def call(self, call: ToolCall) -> Any:
-        """Raises `ToolError` for whatever goes wrong, an unknown name included."""
+        """Raises `ToolError` for whatever goes wrong, an unknown name included; `SandboxError` as the tool does."""
         owner = self._owners.get(call.name)
         if owner is None:
             raise ToolError(_unknown(call.name, self._owners), name="NameError")

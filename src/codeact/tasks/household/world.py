@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from codeact.tasks.base import breaking
 from codeact.tools import ToolSource, tool
 
 Verb = Literal["put", "goto", "take", "open", "close", "toggle", "clean", "heat", "cool", "use", "look"]
@@ -41,7 +40,6 @@ class Robot:
     """A house, and the functions that act in it."""
 
     house: House
-    broken: str = ""  # how the house's process has failed
     _moved: bool = False  # away from the middle of the room
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)  # calls come from several threads
 
@@ -58,7 +56,7 @@ class Robot:
         return functions(self._act)
 
     def _act(self, verb: Verb, *names: str) -> str:
-        with self._turn, breaking(self):
+        with self._turn:
             if verb == "look" and not self._moved:  # ALFWorld's engine says it once, and then that there is nothing
                 return self.told.partition("\n")[0]
             said = self.house.act(verb, *(" ".join(name.lower().split()) for name in names))

@@ -14,7 +14,7 @@ import anyio
 from anyio import to_thread
 
 from codeact.errors import MissingExtraError, ToolError
-from codeact.tasks.base import Environment, Verdict, breaking
+from codeact.tasks.base import Environment, Verdict
 from codeact.tools import ToolSource, tool
 from codeact.types import Answer
 
@@ -54,7 +54,6 @@ class Desk:
     """A page, and the tools that act on it. Each of them gives the page as it then is."""
 
     browser: Page
-    broken: str = ""  # how the browser has failed
     _turn: threading.Lock = field(
         default_factory=threading.Lock, repr=False
     )  # parallel calls come from several threads
@@ -102,7 +101,7 @@ class Desk:
         return [page, click, click_at, drag, type_text, press]
 
     def _after(self, act: str | None = None, *given: object) -> str:
-        with self._turn, breaking(self):
+        with self._turn:
             if self.browser.done:
                 raise ToolError(OVER)
             if act is not None:

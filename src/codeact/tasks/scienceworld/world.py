@@ -14,7 +14,7 @@ import anyio
 from anyio import to_thread
 
 from codeact.errors import MissingExtraError, ToolError
-from codeact.tasks.base import Environment, Verdict, breaking
+from codeact.tasks.base import Environment, Verdict
 from codeact.tools import ToolSource, tool
 from codeact.types import Answer
 
@@ -51,7 +51,6 @@ class Laboratory:
     game: Game
     taken: int = 0
     score: int = 0  # the last that was not below 0, where the simulator's own falls when all is lost
-    broken: str = ""  # how the simulator has failed
     _turn: threading.Lock = field(
         default_factory=threading.Lock, repr=False
     )  # parallel calls come from several threads
@@ -69,13 +68,13 @@ class Laboratory:
         @tool
         def step(action: str) -> str:
             """Do one thing in the world, in its own words, and get what is seen: `open door to kitchen`."""
-            with self._turn, breaking(self):
+            with self._turn:
                 return self._step(action)
 
         @tool(read_only=True)
         def objects() -> list[str]:
             """The names of all things that can be acted on from here. Takes no step."""
-            with self._turn, breaking(self):
+            with self._turn:
                 return self.game.objects()
 
         return [step, objects]
