@@ -10,6 +10,7 @@ import pytest
 
 from codeact.actions.base import ActionSpace
 from codeact.bench.analysis import Analysis, analyse
+from codeact.bench.models import MOST
 from codeact.bench.published import is_same_model, published
 from codeact.bench.sections import sections_of
 from codeact.bench.statistics import SignTest
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 def analysed(*results: Results) -> Analysis:
     [section] = sections_of(results)
-    [analysis] = analyse(section)
+    [analysis] = analyse(section).analyses
     return analysis
 
 
@@ -64,7 +65,58 @@ async def test_a_comparison_by_hand(tmp_path: Path) -> None:
 async def test_the_correction_is_over_all_models_of_a_section(tmp_path: Path) -> None:
     results = [await played(tmp_path, model=model) for model in ("one", "two", "three")]
     [section] = sections_of(results)
-    assert [test.turns.adjusted for one in analyse(section) for test in one.comparisons] == [3 * 2 / 2**6] * 3
+    assert [test.turns.adjusted for one in analyse(section).analyses for test in one.comparisons] == [3 * 2 / 2**6] * 3
+
+
+async def test_a_base_and_its_adapted_model_by_hand(tmp_path: Path) -> None:
+    """Of eight tasks the base misses five and the adapted model another one, in either format; it takes a turn less."""
+    tasks, base = money(8), "local:small"
+    quick = Player(turns={"json": 1, "text": 2}, wrong=["task-7"])
+    [section] = sections_of(
+        [
+            await played(tmp_path, Player(wrong=[f"task-{n}" for n in range(5)]), model=base, tasks=tasks),
+            await played(tmp_path, quick, model=f"{base}+runs/adapter.gguf", tasks=tasks),
+        ]
+    )
+    found = analyse(section).models
+    assert [(test.actions, test.adapted, test.numbers.second) for test in found] == [
+        ("json", True, base),
+        ("text", True, base),
+    ]
+    for test in found:
+        numbers = test.numbers
+        assert (numbers.pairs, numbers.tasks, numbers.won, numbers.both_solved) == (8, 8, SignTest(5, 1), 2)
+        assert numbers.success.mean.value == 0.5
+        assert numbers.success.mean.interval is not None
+        assert -1 <= numbers.success.mean.interval.low < 0.5 < numbers.success.mean.interval.high <= 1
+        assert numbers.success.p == 2 * (1 + 6) / 2**6  # McNemar: 6 tasks differ, at most one of them the other way
+        assert numbers.success.adjusted == 2 * numbers.success.p  # two tests in the table
+        assert (numbers.turns.mean.value, numbers.turns.p) == (-1, 2 / 2**8)
+
+
+async def test_models_are_compared_on_what_both_have(tmp_path: Path) -> None:
+    """One has run less of it, and another format; the base is given last."""
+    [section] = sections_of(
+        [
+            await played(tmp_path, model="m+a", tasks=money(4), actions=("json", "text")),
+            await played(tmp_path, model="m", tasks=money(9), actions=("text",), seeds=(0, 1)),
+            await played(tmp_path, model="none", tasks=money(9), actions=("text",), seeds=(5,)),
+        ]
+    )
+    [test] = analyse(section).models
+    assert (test.actions, test.adapted, test.numbers.first, test.numbers.pairs) == ("text", True, "m+a", 4)
+
+
+async def test_many_models_are_compared_with_the_first(tmp_path: Path) -> None:
+    results = [await played(tmp_path, model=f"m{n}", tasks=money(2), actions=("text",)) for n in range(MOST + 1)]
+    [few], [many] = sections_of(results[:3]), sections_of(results)
+    assert [(test.numbers.first, test.numbers.second) for test in analyse(few).models] == [
+        ("m1", "m0"),
+        ("m2", "m0"),
+        ("m2", "m1"),
+    ]
+    assert {test.numbers.second for test in analyse(many).models} == {"m0"}
+    assert len(analyse(many).models) == MOST
 
 
 async def test_several_seeds_of_a_task_are_one_task(tmp_path: Path) -> None:

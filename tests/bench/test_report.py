@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from codeact.bench.blocks import Heading, Noted, Prose, Table, legible
 from codeact.bench.figures import shown
 from codeact.bench.page import page
 from codeact.bench.sections import sections_of
-from codeact.errors import SetupError
+from codeact.errors import ConnectionLostError, SetupError
+from codeact.models.scripted import ScriptedModel
 from codeact.rollouts import Spending
+from codeact.types import Completion, Message
 
 from .runs import Player, money, played
 
@@ -115,6 +118,51 @@ async def test_a_whole_report(tmp_path: Path) -> None:
     assert len(section["published"]["rows"]) == 17
 
 
+async def test_several_models_on_several_suites(tmp_path: Path) -> None:
+    tasks = money(8)
+    results = [
+        await played(tmp_path, player, model=model, suite=suite, tasks=tasks)
+        for suite in ("money", "more money")
+        for model, player in (
+            ("local:small", Player(wrong=[f"task-{n}" for n in range(5)])),
+            ("local:small+a.gguf", Player(wrong=["task-7"])),
+        )
+    ]
+    text, _, data = check_files(write_report(results, tmp_path / "report"))
+    glance, *sections = text.split("\n## ")[1:]
+    assert glance.startswith("At a glance")
+    assert "| money, plain | local:small | 3/8 = 37.5 % (13.7 to 69.4) | 3/8 = 37.5 % (13.7 to 69.4) |" in glance
+    for section in sections:
+        models = section.split("### Models compared")[1].split("###")[0]
+        row = "local:small+a.gguf − local:small (adapted − base)"
+        assert f"| {row} | json | 8 | 5 : 1 | +50.0 (+0.0 to +87.5) | 0.219 | 0.438 | +0.00 |" in models
+        assert "McNemar's exact test" in models
+        assert "Holm's method over all rows of this table" in models
+        assert "| local:small | even | json | 1/4 = 25.0 % | 4.6 to 69.9 | 2.00 | 2.00 |" in section
+    compared = data["sections"][0]["models_compared"]
+    assert [(test["actions"], test["adapted"], test["pairs"]) for test in compared] == [
+        ("json", True, 8),
+        ("text", True, 8),
+    ]
+    assert compared[0]["won"] == {"local:small+a.gguf": 5, "local:small": 1}
+
+
+async def test_what_broke_has_cost_something(tmp_path: Path) -> None:
+    class Lossy(ScriptedModel):
+        async def complete(self, messages: Sequence[Message], **options: Any) -> Completion:
+            if any(message.role == "assistant" for message in messages):
+                raise ConnectionLostError("gone")
+            return await super().complete(messages, **options)
+
+    call = '{"tool": "rate", "args": ["EUR"]}'
+    lossy = await played(tmp_path, lambda task, space, tools: Lossy([call]), tasks=money(2), actions=("json",))
+    text, _, data = check_files(write_report([lossy], tmp_path / "report"))
+    lost = data["sections"][0]["models"][0]["run"]["lost"]
+    assert lost["tries"] == 4  # of two episodes
+    tokens = lost["input_tokens"] + lost["output_tokens"]
+    assert f"counter: tries that broke with the machinery: 4. They took {tokens:,} tokens, " in text
+
+
 async def test_hostile_text_stays_text(tmp_path: Path) -> None:
     results = await played(tmp_path, Player(said=HOSTILE, wrong=["task-1"]), model=HOSTILE, suite=HOSTILE)
     text, page, _ = check_files(write_report([results], tmp_path / "report"))
@@ -161,7 +209,7 @@ async def test_a_subset_of_a_suite_says_its_share(tmp_path: Path) -> None:
     share = {"subset": {"tasks": 6, "of": 82, "seed": 0}}
     results = [await played(tmp_path, options=share, actions=("json",)), await played(tmp_path, model="all")]
     [(section, pictures)] = [(found, ()) for found in sections_of(results)]
-    text = as_markdown(page([(section, analyse(section), pictures)]))
+    text = as_markdown(page([(analyse(section), pictures)]))
     assert "| counter | 6 of 82 | 1 | 6 | 6 | 100.0 % | 0 | 6/6 | – |" in text
     assert "counter, on 6 of the suite's 82 tasks (seed=0): complete; all numbers are over its 6 tasks" in text
 

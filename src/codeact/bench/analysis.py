@@ -1,4 +1,4 @@
-"""From a section's episodes to its numbers: one cell for each model and format, and the comparisons between formats."""
+"""From a section's episodes to its numbers: one cell for each model and format, and what is compared with what."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
 
+from codeact.bench.models import ModelComparison, compare_models
+from codeact.bench.pairs import Comparison, comparison, corrected
 from codeact.bench.sections import Entrant, Measured, Section
-from codeact.bench.statistics import Mean, SignTest, flip_test, holm, mean, sign_test
+from codeact.bench.statistics import Mean, mean
 from codeact.rollouts import Interval, Key, share_interval
 from codeact.rollouts.taxonomy import FAILURES, Failure
 
@@ -35,30 +37,6 @@ class Cell:
         return self.successes / self.episodes if self.episodes else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first format's value minus the second's, over pairs of the same task and seed."""
-
-    mean: Mean
-    p: float
-    adjusted: float  # by Holm, over the section's tests of this measure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Two formats on the same tasks with the same seeds."""
-
-    first: str
-    second: str
-    pairs: int
-    tasks: int
-    won: SignTest  # tasks on which one of them succeeded, and the other did not, or in fewer seeds
-    success: Difference
-    turns: Difference
-    both_solved: int  # pairs
-    solved_turns: Mean | None  # the difference over pairs that both solved
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failures:
     """What went wrong in a format."""
@@ -80,20 +58,28 @@ class Analysis:
     comparisons: Sequence[Comparison]
 
 
-def analyse(section: Section) -> list[Analysis]:
-    """The numbers of each model. Tests are corrected together: a family is the section's tests of one measure."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """All that a report says of a section."""
+
+    section: Section
+    analyses: Sequence[Analysis]  # of its models, in their order
+    models: Sequence[ModelComparison]
+
+    @property
+    def shown(self) -> list[Analysis]:
+        """Those with something to compare."""
+        return [analysis for analysis in self.analyses if analysis.entrant.common]
+
+
+def analyse(section: Section) -> Numbers:
+    """The numbers of each model, and of the models against each other. Tests are corrected together: a family is the
+    section's tests of one measure, between formats or between models.
+    """
     found = [_analysis(entrant) for entrant in section.entrants]
-    flat = [comparison for analysis in found for comparison in analysis.comparisons]
-    success, turns = holm([test.success.p for test in flat]), holm([test.turns.p for test in flat])
-    corrected = iter(
-        replace(
-            test,
-            success=replace(test.success, adjusted=success[number]),
-            turns=replace(test.turns, adjusted=turns[number]),
-        )
-        for number, test in enumerate(flat)
-    )
-    return [replace(one, comparisons=[next(corrected) for _ in one.comparisons]) for one in found]
+    tests = iter(corrected([test for analysis in found for test in analysis.comparisons]))
+    analyses = [replace(one, comparisons=[next(tests) for _ in one.comparisons]) for one in found]
+    return Numbers(section=section, analyses=analyses, models=compare_models(section))
 
 
 def _analysis(entrant: Entrant) -> Analysis:
@@ -133,24 +119,9 @@ def _comparisons(entrant: Entrant) -> list[Comparison]:
 
 
 def _comparison(entrant: Entrant, first: str, second: str) -> Comparison:
-    pairs = [
-        [(entrant.episodes[Key(one.key.task, first, one.key.seed)], one) for one in cluster]
-        for cluster in _by_task(entrant.compared(second))
-    ]
-    success = [[one.correct - other.correct for one, other in cluster] for cluster in pairs]
-    turns = [[one.turns - other.turns for one, other in cluster] for cluster in pairs]
-    solved = [[one.turns - other.turns for one, other in cluster if one.correct and other.correct] for cluster in pairs]
-    won = sign_test(success)
-    return Comparison(
-        first=first,
-        second=second,
-        pairs=sum(map(len, pairs)),
-        tasks=len(pairs),
-        won=won,
-        success=Difference(_mean(success), won.p, won.p),
-        turns=Difference(_mean(turns), p := flip_test(turns), p),
-        both_solved=sum(map(len, solved)),
-        solved_turns=mean(solved),
+    others = entrant.compared(second)
+    return comparison(
+        first, second, ((entrant.episodes[Key(one.key.task, first, one.key.seed)], one) for one in others)
     )
 
 
@@ -181,12 +152,6 @@ def _by_task(episodes: Iterable[Measured]) -> list[list[Measured]]:
     for episode in episodes:
         clusters.setdefault(episode.key.task, []).append(episode)
     return list(clusters.values())
-
-
-def _mean(differences: Sequence[Sequence[float]]) -> Mean:
-    found = mean(differences)
-    assert found is not None  # a comparison has at least one pair
-    return found
 
 
 def _average(values: Iterable[float]) -> float:

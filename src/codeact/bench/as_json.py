@@ -6,32 +6,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
-from codeact.bench.analysis import Analysis, Cell
+from codeact.bench.analysis import Analysis, Cell, Numbers
+from codeact.bench.pairs import Comparison
 from codeact.bench.published import SOURCE, published
-from codeact.bench.sections import Entrant, Measured, Section
+from codeact.bench.sections import Entrant, Measured
 from codeact.bench.statistics import RESAMPLES, SEED
 from codeact.types import JSON
 
 SCHEMA = 1  # raised when a field changes its meaning or goes
 
 
-def as_json(sections: Sequence[tuple[Section, Sequence[Analysis]]]) -> dict[str, JSON]:
+def as_json(sections: Sequence[Numbers]) -> dict[str, JSON]:
     """The whole report. Shares are from 0 to 1, times in seconds, costs in USD."""
     return {
         "kind": "report",
         "schema": SCHEMA,
         "codeact": version("codeact"),
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED},
-        "sections": [_section(section, analyses) for section, analyses in sections],
+        "sections": [_section(found) for found in sections],
     }
 
 
-def _section(section: Section, analyses: Sequence[Analysis]) -> dict[str, JSON]:
+def _section(found: Numbers) -> dict[str, JSON]:
+    section = found.section
     return {
         "suite": section.suite,
         "profile": section.profile,
         "options": dict(section.options),
-        "models": [_model(analysis) for analysis in analyses],
+        "models": [_model(analysis) for analysis in found.analyses],
+        "models_compared": [
+            {"actions": test.actions, "adapted": test.adapted, **_test(test.numbers)} for test in found.models
+        ],
         "published": {"source": SOURCE, "rows": [asdict(row) for row in published(section.suite)]},
     }
 
@@ -44,12 +49,13 @@ def _model(analysis: Analysis) -> dict[str, JSON]:
         "domains": {name: _cells(cells) for name, cells in analysis.domains.items()},
         "calls": {str(number): _cells(cells) for number, cells in analysis.calls.items()},
         "failures": {actions: asdict(failures) for actions, failures in analysis.failures.items()},
-        "comparisons": [
-            asdict(test) | {"won": {test.first: test.won.first, test.second: test.won.second}}
-            for test in analysis.comparisons
-        ],
+        "comparisons": [_test(test) for test in analysis.comparisons],
         "episodes": [_episode(episode) for episode in analysis.entrant.episodes.values()],
     }
+
+
+def _test(test: Comparison) -> dict[str, JSON]:
+    return asdict(test) | {"won": {test.first: test.won.first, test.second: test.won.second}}
 
 
 def _run(entrant: Entrant) -> dict[str, JSON]:
@@ -62,6 +68,7 @@ def _run(entrant: Entrant) -> dict[str, JSON]:
         "planned": entrant.planned,
         "judged": {actions: entrant.judged(actions) for actions in entrant.formats},
         "broken": [asdict(key) | {"error": error} for key, error in entrant.broken.items()],
+        "lost": entrant.lost.to_record(),
         "compared_pairs": len(entrant.common),
     }
 

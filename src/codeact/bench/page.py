@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from codeact.actions import FORMATS
-from codeact.bench import words
-from codeact.bench.analysis import Analysis
+from codeact.bench import tables, words
+from codeact.bench.analysis import Analysis, Numbers
 from codeact.bench.blocks import Block, Heading, Noted, Picture, Prose, Table, cut
 from codeact.bench.published import SOURCE, is_same_model, published
 from codeact.bench.sections import Entrant, Section
 from codeact.rollouts import Key
-from codeact.rollouts.taxonomy import FAILURES
 
 INTRODUCTION = (
     "Success of agents that act in code, in JSON or in text, on the same tasks with the same tools, seeds and limits. "
@@ -19,26 +18,22 @@ INTRODUCTION = (
     "failed episodes included, as the paper counts them. How each number is computed: docs/bench.md."
 )
 LONGEST = 300  # characters of what a model or an endpoint said
-METHOD = (
-    "Each row compares two formats on the same tasks with the same seeds; a difference is the first format minus the "
-    "second. Success: McNemar's exact test on tasks; with several seeds a task counts once, for the format that "
-    "succeeded in more of them. Turns: a sign-flip test over tasks. p is adjusted by Holm's method over all rows of "
-    "this table, for success and for turns apart."
-)
 
 
-def page(sections: Sequence[tuple[Section, Sequence[Analysis], Sequence[Picture]]]) -> Iterator[Block]:
+def page(found: Sequence[tuple[Numbers, Sequence[Picture]]]) -> Iterator[Block]:
     """The whole report."""
     yield Heading("Action formats compared", 1)
     yield Prose(INTRODUCTION)
-    if not sections:
+    if not found:
         yield Prose("There are no results.")
-    for section, analyses, pictures in sections:
+    everything = [numbers for numbers, _ in found]
+    yield from tables.glance(everything, _formats([one for each in everything for one in each.section.entrants]))
+    for numbers, pictures in found:
+        section = numbers.section
         yield Heading(f"{section.suite}, profile {section.profile}{words.settings(section.options)}", 2)
         yield from _what_was_run(section)
-        if pictures:
-            yield from _numbers([analysis for analysis in analyses if analysis.entrant.common], pictures)
-        yield from _beside_the_paper(section, analyses)
+        yield from tables.numbers(numbers, pictures) if pictures else tables.models_compared(numbers)
+        yield from _beside_the_paper(section, numbers.analyses)
         yield from _broken(section)
         yield from _episodes(section)
 
@@ -51,8 +46,13 @@ def _what_was_run(section: Section) -> Iterator[Block]:
     )
     for entrant in section.entrants:
         yield Prose(_compared(entrant))
+        if entrant.lost.tries:
+            yield Prose(_lost(entrant))
     if len({tuple(entrant.common) for entrant in section.entrants}) > 1:
-        yield Prose("The models were not run on the same tasks: compare formats within a model here, not models.")
+        yield Prose(
+            "The models were not run on the same tasks: their rows below are of different ones. What 'Models compared' "
+            "says is of the tasks and seeds that both have."
+        )
 
 
 def _run_row(entrant: Entrant, formats: Sequence[str]) -> list[str]:
@@ -83,116 +83,19 @@ def _compared(entrant: Entrant) -> str:
     )
 
 
+def _lost(entrant: Entrant) -> str:
+    lost = entrant.lost
+    money = "" if lost.usage.cost is None else f" and {words.money(lost.usage.cost)} USD"
+    return (
+        f"{entrant.model}: tries that broke with the machinery: {lost.tries:,}. They took "
+        f"{lost.usage.tokens:,} tokens, {lost.seconds:.1f} seconds{money} besides, which are in no number below."
+    )
+
+
 def _drawn(entrant: Entrant) -> str:
     """Which part of the suite was to be run: `20 of its 82 tasks (seed=0)`."""
     how = words.settings({name: value for name, value in entrant.share.items() if name not in ("tasks", "of")})
     return f"on {len(entrant.tasks)} of the suite's {entrant.share.get('of')} tasks{how and f' ({how[2:]})'}"
-
-
-def _numbers(analyses: Sequence[Analysis], pictures: Sequence[Picture]) -> Iterator[Block]:
-    overview, *more = pictures
-    yield Heading("Success and turns", 3)
-    yield _cells(analyses)
-    yield overview
-    yield from _comparisons(analyses)
-    yield from _groups("By domain", "domain", analyses)
-    yield from _groups("By the number of calls needed", "calls", analyses)
-    yield from more[:-1]
-    yield Heading("What went wrong", 3)
-    yield from _failures(analyses)
-    yield more[-1]
-
-
-def _cells(analyses: Sequence[Analysis]) -> Block:
-    rows = [
-        [
-            analysis.entrant.model,
-            actions,
-            words.success(cell),
-            words.share_range(cell.interval),
-            words.mean(cell.turns),
-            words.mean(cell.solved_turns),
-            words.count(cell.input_tokens),
-            words.count(cell.output_tokens),
-            f"{cell.time:.1f}",
-            words.money(cell.cost),
-        ]
-        for analysis in analyses
-        for actions, cell in analysis.formats.items()
-    ]
-    measures = ("mean turns", "turns of successes", "tokens in", "tokens out", "seconds", "USD in all")
-    return Table(columns=("model", "format", "success", "95 %", *measures), rows=rows, words=2)
-
-
-def _comparisons(analyses: Sequence[Analysis]) -> Iterator[Block]:
-    rows = [
-        [
-            analysis.entrant.model,
-            f"{test.first} − {test.second}",
-            words.count(test.pairs),
-            f"{test.won.first} : {test.won.second}",
-            words.points(test.success),
-            words.probability(test.success.p),
-            words.probability(test.success.adjusted),
-            words.mean(test.turns.mean, signed=True),
-            words.probability(test.turns.p),
-            words.probability(test.turns.adjusted),
-            f"{words.mean(test.solved_turns, signed=True)} of {test.both_solved}",
-        ]
-        for analysis in analyses
-        for test in analysis.comparisons
-    ]
-    if not rows:
-        return
-    success = ("tasks won", "success, points", "p", "p adjusted")
-    turns = ("turns", "p", "p adjusted", "turns where both solved")
-    yield Heading("Formats against each other", 3)
-    yield Table(columns=("model", "formats", "pairs", *success, *turns), rows=rows, words=2)
-    yield Prose(METHOD)
-
-
-def _groups(title: str, label: str, analyses: Sequence[Analysis]) -> Iterator[Block]:
-    rows = [
-        [
-            analysis.entrant.model,
-            str(name),
-            actions,
-            words.success(cell),
-            words.share_range(cell.interval),
-            words.mean(cell.turns),
-            words.mean(cell.solved_turns),
-        ]
-        for analysis in analyses
-        for name, cells in (analysis.domains if label == "domain" else analysis.calls).items()
-        for actions, cell in cells.items()
-    ]
-    if rows:
-        yield Heading(title, 3)
-        columns = ("model", label, "format", "success", "95 %", "mean turns", "turns of successes")
-        yield Table(columns=columns, rows=rows, words=3)
-
-
-def _failures(analyses: Sequence[Analysis]) -> Iterator[Block]:
-    found = [(one.entrant.model, actions, one.failures[actions]) for one in analyses for actions in one.failures]
-    yield Prose("Episodes that failed, each by one kind:")
-    yield Table(
-        columns=("model", "format", "failed", *FAILURES),
-        rows=[
-            [model, actions, *map(str, [sum(counts.episodes.values()), *map(counts.episodes.__getitem__, FAILURES)])]
-            for model, actions, counts in found
-        ],
-        words=2,
-    )
-    yield Prose("Turns that failed, of all turns, those of successful episodes included:")
-    yield Table(
-        columns=("model", "format", "turns", *FAILURES),
-        rows=[
-            [model, actions, words.count(counts.turns)]
-            + [words.per_cent(counts.steps[name] / counts.turns) if counts.turns else words.NONE for name in FAILURES]
-            for model, actions, counts in found
-        ],
-        words=2,
-    )
 
 
 def _beside_the_paper(section: Section, analyses: Sequence[Analysis]) -> Iterator[Block]:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codeact.bench import figures
-from codeact.bench.analysis import Analysis, analyse
+from codeact.bench.analysis import Numbers, analyse
 from codeact.bench.as_html import as_html
 from codeact.bench.as_json import as_json
 from codeact.bench.as_markdown import as_markdown
 from codeact.bench.blocks import Picture
 from codeact.bench.figures import Drawing
 from codeact.bench.page import page
-from codeact.bench.sections import Section, sections_of
+from codeact.bench.sections import sections_of
 from codeact.errors import SetupError
 from codeact.rollouts import Results
 
@@ -40,16 +40,10 @@ def write_report(results: Sequence[Results], folder: str | Path) -> Written:
         UsageError: results that may not be compared; says in what they differ.
         SetupError: the folder cannot be written.
     """
-    analysed = [(section, analyse(section)) for section in sections_of(results)]
-    drawn = [_drawings(number, section, analyses) for number, (section, analyses) in enumerate(analysed, 1)]
-    blocks = list(
-        page(
-            [
-                (section, analyses, [picture for picture, _ in pictures])
-                for (section, analyses), pictures in zip(analysed, drawn, strict=True)
-            ]
-        )
-    )
+    analysed = [analyse(section) for section in sections_of(results)]
+    drawn = [_drawings(number, found) for number, found in enumerate(analysed, 1)]
+    shown = [[picture for picture, _ in pictures] for pictures in drawn]
+    blocks = list(page(list(zip(analysed, shown, strict=True))))
     drawings = {picture.name: drawing for pictures in drawn for picture, drawing in pictures}
     files = {
         "report.md": as_markdown(blocks).encode(),
@@ -61,9 +55,9 @@ def write_report(results: Sequence[Results], folder: str | Path) -> Written:
     return Written(markdown=markdown, html=html, json=data, figures=pictures)
 
 
-def _drawings(number: int, section: Section, analyses: Sequence[Analysis]) -> list[tuple[Picture, Drawing]]:
+def _drawings(number: int, found: Numbers) -> list[tuple[Picture, Drawing]]:
     """The figures of a section, the overview first and the failures last; none where there is nothing to compare."""
-    analyses = [analysis for analysis in analyses if analysis.entrant.common]
+    section, analyses = found.section, found.shown
     if not analyses:
         return []
     name = _PLAIN.sub("-", f"{number} {section.suite} {section.profile}".lower()).strip("-")[:80]

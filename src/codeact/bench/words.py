@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from codeact.bench.analysis import Cell, Difference
+from codeact.bench.analysis import Cell
+from codeact.bench.pairs import Difference
 from codeact.bench.statistics import Mean
 from codeact.rollouts import Interval
 from codeact.types import JSON
