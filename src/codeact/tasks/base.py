@@ -166,13 +166,15 @@ class Suite:
             raise UsageError(f"{self.name} cannot take these options: {error}") from error
 
     def _check_names(self, profile: Profile, options: Mapping[str, JSON]) -> None:
-        """Here once, so that no profile needs a check of its own; one that takes `**options` has its own."""
-        takes = signature(profile.tasks).parameters.values()
-        known = [part.name for part in takes if part.kind is not part.VAR_KEYWORD]
-        unknown = [name for name in options if name not in known]
-        if unknown and len(known) == len(takes):
+        """Here once, so that no profile needs a check of its own."""
+        known = signature(profile.tasks).parameters
+        for name in options:
+            if name in known:
+                continue
             there_are = f"there are: {', '.join(known)}" if known else f"the profile {profile.name!r} takes none"
-            raise UsageError(f"{self.name} has no option {unknown[0]!r}; {there_are}")
+            others = [other.name for other in self.profiles if name in signature(other.tasks).parameters]
+            elsewhere = f"; it is one of the profile {' and '.join(map(repr, others))}" if others else ""
+            raise UsageError(f"{self.name} has no option {name!r}; {there_are}{elsewhere}")
 
 
 def prompt_of(task: Task, environment: Environment) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from codeact.errors import UsageError
 from codeact.tasks.answers import Expected
 from codeact.tasks.base import Profile, Rules, Suite, Task, workbench
 from codeact.tasks.m3tooleval.decoder import DECODER
@@ -20,7 +19,6 @@ from codeact.tasks.m3tooleval.travel import TRAVEL
 from codeact.tasks.m3tooleval.web import WEB
 from codeact.tasks.oracle import Oracle, program_oracles
 from codeact.tools import ToolSource
-from codeact.types import JSON
 
 DOMAINS = (DECODER, DNA, TRADE, TRAVEL, WEB)  # in the original's order
 
@@ -31,18 +29,8 @@ BARE = "Work step by step with the tools. The final answer is one exact value, w
 FIXED_RULES = Rules(turns=20)
 
 
-def tasks(edition: Edition, /, **options: JSON) -> Sequence[Task]:
-    """All 82, in the original's order.
-
-    Raises:
-        UsageError: there are no options.
-    """
-    if "data" in options:
-        raise UsageError(
-            f"the profile {edition} needs no data; remedy: the original's own tasks are --profile original"
-        )
-    if options:
-        raise UsageError(f"m3tooleval has no option {', '.join(map(repr, options))}; remedy: leave it out")
+def tasks(edition: Edition, /) -> Sequence[Task]:
+    """All 82, in the original's order."""
     return tuple(_tasks(edition))
 
 
