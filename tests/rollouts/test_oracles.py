@@ -31,6 +31,8 @@ async def test_the_json_and_text_oracles_solve_82_of_82_with_a_turn_for_each_cal
     assert [lost(row) for row in rows] == [set(), set()]
     assert [(round(row.mean_turns, 2), row.most_turns) for row in rows] == [(6.05, 15), (6.05, 15)]
     assert "| json | 82/82 | 6.05 | 15 |" in oracle_table(rows)
+    calls = {task.id: task.labels["calls"] for task in SUITE.tasks()}
+    assert {episode.task: episode.result.turns - 1 for episode in rows[0].episodes} == calls
 
 
 async def test_the_papers_ceilings_in_json_and_text() -> None:

@@ -117,6 +117,22 @@ def program_oracles(program: str) -> Mapping[str, Oracle]:
     return {"code": Cells([f"{program}\nfinal_answer(result)"]), "json": calls, "text": calls}
 
 
+def count_calls(program: str, tools: Mapping[str, Callable[..., Any]]) -> int:
+    """How many calls a program makes of these tools: the turns before its answer where each call is one."""
+    made = 0
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal made
+            made += 1
+            return function(*args, **kwargs)
+
+        return call
+
+    exec(program, {name: counted(function) for name, function in tools.items()})  # noqa: S102 -- as in `Calls`
+    return made
+
+
 def read_observation(text: str, spec: ToolSpec) -> JSON:
     """A tool's value, read from what a model sees of it; text stays as it is where the tool says that it gives text."""
     if spec.signature.endswith("-> str"):

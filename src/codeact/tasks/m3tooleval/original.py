@@ -22,17 +22,12 @@ from codeact.tasks.files import note
 from codeact.tasks.m3tooleval.original_process import OriginalProcess, checkout_in, original_process
 from codeact.tasks.m3tooleval.paper_rules import PAPER_RULES
 from codeact.tasks.m3tooleval.paper_space import PaperSpace
-from codeact.tasks.oracle import Oracle
 from codeact.tools.calling import in_thread
 from codeact.types import JSON, Answer, ToolSpec
 
-Ways = Callable[[], Mapping[str, Mapping[str, Oracle]]]
 
-_NONE: Mapping[str, Oracle] = {}
-
-
-def original_tasks(ways: Ways, /, *, data: JSON = None) -> Sequence[Task]:
-    """All that the checkout registers, in its order. `ways` gives the oracles of those that we know.
+def original_tasks(known: Callable[[], Mapping[str, Task]], /, *, data: JSON = None) -> Sequence[Task]:
+    """All that the checkout registers, in its order. Of those that are `known`, oracles and labels are taken from there.
 
     Raises:
         UsageError: no `data`, or not a checkout of that repository.
@@ -47,8 +42,8 @@ def original_tasks(ways: Ways, /, *, data: JSON = None) -> Sequence[Task]:
         described = process.tasks()
         if process.unconfined:
             warnings.warn(_unconfined(process.unconfined), IsolationWarning, stacklevel=2)
-    oracles = ways()
-    return [_task(checkout, one, oracles.get(one["name"], _NONE)) for one in described]
+    ours = known()
+    return [_task(checkout, one, ours.get(one["name"])) for one in described]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +72,7 @@ class World:
     succeeded: bool | None = None
 
 
-def _task(checkout: Path, described: Mapping[str, JSON], oracles: Mapping[str, Oracle]) -> Task:
+def _task(checkout: Path, described: Mapping[str, JSON], ours: Task | None) -> Task:
     name, openings = str(described["name"]), dict(described["openings"])
 
     def opening(format: str, prompt: str, tools: Sequence[ToolSpec]) -> str:
@@ -89,7 +84,8 @@ def _task(checkout: Path, described: Mapping[str, JSON], oracles: Mapping[str, O
         prompt=str(described["instruction"]),
         open=_opened(checkout, name, list(described["tools"])),
         judge=_checker(name),
-        oracles=oracles,
+        oracles=ours.oracles if ours else {},
+        labels=ours.labels if ours else {},
         rules=replace(PAPER_RULES, space=PaperSpace, opening=opening),
     )
 

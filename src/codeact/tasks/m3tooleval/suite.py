@@ -17,7 +17,7 @@ from codeact.tasks.m3tooleval.question import Domain, Edition, Question
 from codeact.tasks.m3tooleval.trade import TRADE
 from codeact.tasks.m3tooleval.travel import TRAVEL
 from codeact.tasks.m3tooleval.web import WEB
-from codeact.tasks.oracle import Oracle, program_oracles
+from codeact.tasks.oracle import count_calls, program_oracles
 from codeact.tools import ToolSource
 
 DOMAINS = (DECODER, DNA, TRADE, TRAVEL, WEB)  # in the original's order
@@ -52,7 +52,14 @@ def _task(domain: Domain, question: Question, edition: Edition) -> Task:
         judge=PaperJudge(question.value) if paper else judge,
         oracles=paper_oracles(domain, question) if paper else program_oracles(domain.prelude + question.program),
         rules=PAPER_RULES if paper else FIXED_RULES,
+        labels={"calls": _calls(domain, question)},
     )
+
+
+def _calls(domain: Domain, question: Question) -> int:
+    """The oracle's, for the curve of success by calls. In either edition it is the same program."""
+    tools = {getattr(tool, "__name__", ""): tool for tool in domain.tools("fixed") if callable(tool)}
+    return count_calls(domain.prelude + question.program, tools)
 
 
 def _tools(domain: Domain, edition: Edition, actions: str) -> Sequence[ToolSource]:
@@ -62,9 +69,9 @@ def _tools(domain: Domain, edition: Edition, actions: str) -> Sequence[ToolSourc
     return [tool for tool in tools if getattr(tool, "__name__", "") not in unneeded]
 
 
-def paper_ways() -> Mapping[str, Mapping[str, Oracle]]:
-    """The oracles of the paper's edition by the names of their tasks: many are good for the original's tasks too."""
-    return {task.id: task.oracles for task in _tasks("paper")}
+def paper_tasks() -> Mapping[str, Task]:
+    """The paper's edition by name: the oracles of many are good for the original's tasks too."""
+    return {task.id: task for task in _tasks("paper")}
 
 
 SUITE = Suite(
@@ -77,7 +84,7 @@ SUITE = Suite(
         Profile(
             name="original",
             summary="the original's own tasks, from a checkout",
-            tasks=partial(original_tasks, paper_ways),
+            tasks=partial(original_tasks, paper_tasks),
         ),
     ),
 )
