@@ -14,7 +14,7 @@ An oracle speaks through a `Model`, so an episode of one goes through the same p
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -109,6 +109,22 @@ class Calls:
         except Exception as error:  # noqa: BLE001 -- a program that does not fit what it saw: the task cannot be solved so
             return Answer(f"no way: {error!r}")
         return Answer(str(scope["result"]), scope["result"])
+
+
+@dataclass(frozen=True, slots=True)
+class Later(Mapping[str, Oracle]):
+    """Oracles by action space that are dear to find, and are looked for when somebody asks: most jobs never do."""
+
+    find: Callable[[], Mapping[str, Oracle]]  # the same each time, and cheap from the second time on
+
+    def __getitem__(self, actions: str) -> Oracle:
+        return self.find()[actions]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.find())
+
+    def __len__(self) -> int:
+        return len(self.find())
 
 
 def program_oracles(program: str) -> Mapping[str, Oracle]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Container, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import cast
 
 from codeact.errors import UsageError
 from codeact.tasks.base import Environment, Profile, Rules, Suite, Task, Workbench
+from codeact.tasks.oracle import Later, Oracle
 from codeact.tasks.search.expert import experts
 from codeact.tasks.search.hotpot import read_hotpotqa
 from codeact.tasks.search.hotpot_expert import expert_of
@@ -79,26 +81,31 @@ def hotpotqa(
     questions, pages = read_hotpotqa(data, corpus, wanted, count, seed)
     searched = index(pages)
     open_world = opening(searched)
-    with searched.open() as encyclopedia:  # to see what an expert would find
-        return tuple(
-            Task(
-                id=f"hotpotqa/{row.id}",
-                domain="search",
-                prompt=f"{row.question}\n\n{BARE}",
-                open=open_world,
-                judge=Mentions(row.answer, row.alternatives),
-                oracles=expert_of(row, encyclopedia),
-                rules=RULES,
-                labels={
-                    "source": "HotpotQA",
-                    "licence": "CC-BY-SA-4.0",
-                    "kind": row.type,
-                    "level": row.level,
-                    "hops": 2,
-                },
-            )
-            for row in questions
+
+    @cache
+    def found() -> Mapping[str, Mapping[str, Oracle]]:
+        with searched.open() as encyclopedia:  # to see what an expert would find
+            return {row.id: expert_of(row, encyclopedia) for row in questions}
+
+    return tuple(
+        Task(
+            id=f"hotpotqa/{row.id}",
+            domain="search",
+            prompt=f"{row.question}\n\n{BARE}",
+            open=open_world,
+            judge=Mentions(row.answer, row.alternatives),
+            oracles=Later(lambda id=row.id: found()[id]),
+            rules=RULES,
+            labels={
+                "source": "HotpotQA",
+                "licence": "CC-BY-SA-4.0",
+                "kind": row.type,
+                "level": row.level,
+                "hops": 2,
+            },
         )
+        for row in questions
+    )
 
 
 def opening(searched: Index) -> Open:
