@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from codeact.cli.collect_options import CollectOptions
 from codeact.cli.named_values import named_values
 from codeact.errors import UsageError
 from codeact.instruct.collection import TEMPERATURE, check_sampling, repairs_job, repairs_of, unrepaired, with_expert
-from codeact.rollouts import EXPERTS, known_results
+from codeact.rollouts import EXPERTS, Key, Rollout, known_results
 
 FOLDER = Path("codeact-runs", "instruct")
 
@@ -53,7 +53,7 @@ def _of_model(model: str, options: CollectOptions) -> Sequence[PlannedJob]:
         playable=lambda _, tasks: with_expert(tasks, formats(options.actions)) if expert else tasks,
     )
     planned = [job for env in options.env for job in jobs.of(env)]
-    return [replace(job, repairs_left=repairs_left(job, options)) for job in planned]
+    return [replace(job, repairs_left=repairs_left(job, options, job.known, _repairs(job, options))) for job in planned]
 
 
 def _sampled(model: str, options: CollectOptions) -> CollectOptions:
@@ -68,14 +68,18 @@ def _sampled(model: str, options: CollectOptions) -> CollectOptions:
     return options
 
 
-def repairs_left(planned: PlannedJob, options: CollectOptions) -> int:
-    """How many failed episodes are still to be repaired, by what is in the files now.
+def _repairs(planned: PlannedJob, options: CollectOptions) -> Mapping[Key, Rollout]:
+    """Those that there are; raises `UsageError` where their file is of another job, or not a results file."""
+    if not options.repair:
+        return {}
+    job = repairs_job(planned.job, options.repair, options.repair_temperature)
+    return known_results(repairs_of(planned.path), job)
 
-    Raises:
-        UsageError: the file of the repairs is of another job, or not a results file.
-    """
+
+def repairs_left(
+    planned: PlannedJob, options: CollectOptions, episodes: Mapping[Key, Rollout], repairs: Mapping[Key, Rollout]
+) -> int:
+    """How many of these failed episodes are still to be repaired."""
     if not options.repair or planned.job.model in EXPERTS:
         return 0
-    repairs = repairs_job(planned.job, options.repair, options.repair_temperature)
-    known = known_results(repairs_of(planned.path), repairs)
-    return sum(1 for _ in unrepaired(planned.job, known_results(planned.path, planned.job), known))
+    return sum(1 for _ in unrepaired(planned.job, episodes, repairs))

@@ -24,8 +24,8 @@ from codeact.cli.jsonlines import write_line
 from codeact.cli.options import option, spread
 from codeact.instruct.collection import collect as collect_job
 from codeact.instruct.collection import repairs_of
-from codeact.instruct.costs import Costs, costs_of
-from codeact.rollouts import EXPERTS, Finished, Results, Spending, open_player, read_results
+from codeact.instruct.costs import costs_of
+from codeact.rollouts import EXPERTS, Finished, Spending, open_player, read_results
 from codeact.rollouts.pool import Report
 from codeact.sandbox.base import Sandbox
 
@@ -98,16 +98,15 @@ async def _run(options: CollectOptions, running: RunningJobs) -> int:
     interrupted = await running.run()
     begun = [planned for planned in running.jobs if planned.path.is_file()]
     results = running.results()
-    print_costs([_costs(planned, found) for planned, found in zip(begun, results, strict=True)], json=running.json)
+    repairs = [read_results(path) if (path := repairs_of(planned.path)).is_file() else None for planned in begun]
+    print_costs([costs_of(*pair) for pair in zip(results, repairs, strict=True)], json=running.json)
     left = running.say_what_is_left(results)
-    unrepaired = sum(repairs_left(planned, options) for planned in running.jobs)
+    unrepaired = sum(
+        repairs_left(planned, options, found.rollouts, mended.rollouts if mended else {})
+        for planned, found, mended in zip(begun, results, repairs, strict=True)
+    )
     if unrepaired:
         running.notices.print(
             Text(f"{unrepaired:,} failed episodes are still to be repaired; the same command goes on")
         )
     return running.exit_code(interrupted=interrupted, left=left + unrepaired)
-
-
-def _costs(planned: PlannedJob, episodes: Results) -> Costs:
-    repairs = repairs_of(planned.path)
-    return costs_of(episodes, read_results(repairs) if repairs.is_file() else None)
