@@ -54,7 +54,7 @@ def test_the_papers_funnel_and_ours(codeact: Codeact) -> None:
     assert ours.returncode == 1, "nothing is left, as mint is on the bench"
     assert "bench mint: 3 suite\nno row is left" in ours.stdout
     assert "turns=2" in ours.stdout
-    assert "mint, scienceworld, miniwob by the suite's name only" in ours.stderr
+    assert "miniwob, gsm8k, humaneval by the suite's name only" in ours.stderr
     assert not (codeact.folder / "ours.jsonl").exists()
     hits = [json.loads(line) for line in (codeact.folder / "ours.hits.jsonl").read_text().splitlines()]
     assert [(hit["bench"], hit["way"]) for hit in hits] == [("mint", "suite")] * 3

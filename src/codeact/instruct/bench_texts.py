@@ -22,6 +22,8 @@ BENCH = (
     "mint",
     "scienceworld",
     "miniwob",
+    "gsm8k",
+    "humaneval",
 )  # rows that were played on them never pass
 DATALESS = ("m3tooleval", "m3gen")  # of those, what can be read here without data of a publisher's
 FIELDS = ("prompt", "question", "text", "task.prompt")  # where a line of somebody's set has its task, unless told

@@ -84,6 +84,16 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """The oracle that knows the answer, for tasks that are about finding it, whose tools need not be asked."""
+
+    text: str
+
+    def act(self, seen: Sequence[str], tools: Sequence[ToolSpec]) -> Action:
+        return Answer(self.text)
+
+
+@dataclass(frozen=True, slots=True)
 class Calls:
     """An oracle that makes the calls of a program, one per turn."""
 

@@ -22,6 +22,8 @@ _BUILT_IN = {
     "mint": "codeact.tasks.mint.suite:SUITE",
     "scienceworld": "codeact.tasks.scienceworld.suite:SUITE",
     "miniwob": "codeact.tasks.miniwob.suite:SUITE",
+    "gsm8k": "codeact.tasks.gsm8k.suite:SUITE",
+    "humaneval": "codeact.tasks.humaneval.suite:SUITE",
     "search": "codeact.tasks.search.suite:SUITE",
     "math": "codeact.tasks.math.suite:SUITE",
     "programming": "codeact.tasks.programming.suite:SUITE",

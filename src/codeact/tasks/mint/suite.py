@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -16,8 +15,8 @@ from codeact.tasks.mint import judges, paper_judge, paper_space
 from codeact.tasks.mint.programs import Proof, proved
 from codeact.tasks.mint.rows import FAMILIES, IN_DOMAIN, Family, Row, read_corpus, read_rows
 from codeact.tasks.mint.wiki import Wiki
-from codeact.tasks.oracle import Cells
-from codeact.types import JSON, Action, Answer, ToolSpec
+from codeact.tasks.oracle import Cells, Stated
+from codeact.types import JSON, ToolSpec
 
 World = Callable[[str], AbstractAsyncContextManager[Environment]]
 
@@ -29,16 +28,6 @@ SOURCE = (
 )
 TRY_AGAIN = "Your answer is wrong."
 TOPIC = "Answer the question with a number, a list of numbers, a letter, or True or False. "
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """The oracle that knows the answer: these tasks are about finding it, and their tools need not be asked."""
-
-    text: str
-
-    def act(self, seen: Sequence[str], tools: Sequence[ToolSpec]) -> Action:
-        return Answer(self.text)
 
 
 def tasks(

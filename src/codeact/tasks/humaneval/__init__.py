@@ -1,0 +1,1 @@
+"""HumanEval: functions to be completed, by code actions or in one reply."""
