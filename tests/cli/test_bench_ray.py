@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -63,6 +64,7 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_run_twice(codeact: Codeact) -
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     assert "Token" not in out + err
+    assert not (Path(codeact.env["HOME"]) / ".ray").exists()  # its token is of this cluster alone
     assert "12/12" in err
     assert "broken" not in err
     assert "12 of 12 episodes are in" in err

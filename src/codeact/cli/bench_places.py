@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from contextlib import redirect_stdout
 from importlib import import_module
@@ -16,10 +17,8 @@ from codeact.rollouts import Finished, Spending
 from codeact.rollouts.pool import Report
 from codeact.rollouts.ray_worker import Recipe
 
-# No reports to Ray's makers, no warning of a default that will change; and for a cluster of our own the token that Ray
-# asks for anyway, without the remark on it that would get among our output.
+# No reports to Ray's makers, no warning of a default that will change.
 RAYS_OWN = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-OF_A_NEW_CLUSTER = {"RAY_AUTH_MODE": "token"}
 
 
 def sandbox_options(options: JobOptions) -> dict[str, Any]:
@@ -30,6 +29,13 @@ def sandbox_options(options: JobOptions) -> dict[str, Any]:
     return options_of(options.sandbox, options.sandbox_option, **given)
 
 
+def _own_token() -> dict[str, str]:
+    """For a cluster of our own, as long as it lives: a token that Ray makes is told among our output, and stays in the
+    user's home.
+    """
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
 async def play_on_ray(planned: PlannedJob, options: JobOptions, *, spending: Spending, report: Report) -> Finished:
     """`run_job_on_ray`, for a job of this command.
 
@@ -37,7 +43,7 @@ async def play_on_ray(planned: PlannedJob, options: JobOptions, *, spending: Spe
         MissingExtraError: Ray is not installed.
         CodeActError: as `run_job_on_ray` does.
     """
-    for name, value in {**RAYS_OWN, **(OF_A_NEW_CLUSTER if options.ray == "local" else {})}.items():
+    for name, value in {**RAYS_OWN, **(_own_token() if options.ray == "local" else {})}.items():
         os.environ.setdefault(name, value)
     try:
         ray_pool = cast("Any", import_module("codeact.rollouts.ray_pool"))
