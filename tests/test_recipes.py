@@ -8,12 +8,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import torch
+from peft import PeftModel
 from safetensors.numpy import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from codeact.models.store import Store
 from codeact.tasks import suite
+from codeact.training.base_model import load_base
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -52,6 +57,26 @@ def test_the_smallest_recipe_goes_the_whole_road(tmp_path: Path, smollm2: str, w
     )  # fmt: skip
     assert read.returncode == 0, read.stderr
     assert re.fullmatch(r"base: perplexity .* 4 windows\nadapted: .* 4 windows\ndifference: [+-]0.*\n", read.stdout)
+    written = subprocess.run(
+        [sys.executable, RECIPES / "for_vllm.py", *adapted, "served"],
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert written.returncode == 0, written.stderr
+    assert same_words(tmp_path / "served", weights_store.path(smollm2), tmp_path / "out/adapter")
+
+
+def same_words(served: Path, base: Path, adapter: Path) -> bool:
+    """Whether the folder that others read says what base and adapter say."""
+    loading: Any = AutoModelForCausalLM
+    theirs = loading.from_pretrained(served, dtype=torch.float32)
+    base_model, tokenizer = cast("tuple[Any, Any]", load_base(base))
+    ours = cast("Any", PeftModel).from_pretrained(base_model, str(adapter))
+    text = "The capital of France is"
+    words: list[int] = tokenizer(text)["input_ids"]
+    assert cast("Any", AutoTokenizer).from_pretrained(served)(text)["input_ids"] == words
+    with torch.inference_mode():
+        said = [one.eval()(torch.tensor([words])).logits.log_softmax(-1) for one in (ours, theirs)]
+    return bool((said[0] - said[1]).abs().mean() < 0.1)  # bfloat16 has three digits
 
 
 def test_the_defaults_are_there_to_be_had() -> None:
