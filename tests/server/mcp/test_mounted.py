@@ -119,7 +119,7 @@ async def test_what_a_user_may_have_holds_here_too(serve: Serve) -> None:
         assert refused.is_error
         assert "which is the most" in text(refused)
         with place.house.shared.run_without_room("ann"):
-            assert "1 runs of yours are going on" in text(await run(one, "1"))
+            assert "1 runs at once, and you have them" in text(await run(one, "1"))
         place.house.shared.ledger.charge("ann", 10_000.0)
         assert "processor time" in text(await run(one, "1"))
 

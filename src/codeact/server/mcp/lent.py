@@ -13,7 +13,7 @@ from codeact.sandbox.base import Limits, NetworkPolicy, Offer, Sandbox, Session
 from codeact.server.house import House
 from codeact.server.mcp.settings import McpSettings
 from codeact.server.metering import Meter
-from codeact.server.openai.turnstile import Turnstile
+from codeact.server.turnstile import Turnstile
 from codeact.types import ToolBox
 
 _NOTED = 4000  # characters of code in the audit log

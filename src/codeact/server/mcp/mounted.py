@@ -22,7 +22,7 @@ from codeact.server.mcp.desks import Desks
 from codeact.server.mcp.http import leaving, manager_of
 from codeact.server.mcp.lent import Lent
 from codeact.server.mcp.settings import PATH
-from codeact.server.openai.turnstile import Turnstile
+from codeact.server.turnstile import Turnstile
 
 OwnerOf = Callable[[HTTPConnection], str]
 
