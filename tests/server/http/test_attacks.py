@@ -40,7 +40,7 @@ async def test_nothing_is_open_without_a_token(users: Users) -> None:
                 answer = await anybody.request(each.method, each.filled({}))
                 assert answer.status_code in REFUSED, each.path
                 refusal(each.path, answer)
-        for path in ("/openapi.json", "/docs", "/nowhere", "/v1", "/v1/", "/v1/nowhere", *page):
+        for path in ("/openapi.json", "/docs", "/nowhere", "/mcp", "/v1", "/v1/", "/v1/nowhere", *page):
             assert (await anybody.get(path)).status_code in REFUSED, path
         for path in ("/sessions/../healthz/x", "//healthz", "/healthz/"):
             assert (await anybody.get(path)).status_code in REFUSED, path

@@ -112,6 +112,11 @@ async def test_a_session_is_its_users(serve: Serve) -> None:
         assert (await place.post("ann", {**INITIALIZE, "more": "x" * 17_000_000})).status_code == 413
 
 
+async def after_two_beats(place: Place) -> float:
+    await anyio.sleep(2.5 * place.house.settings.beat)
+    return place.house.shared.ledger.cpu("ann")
+
+
 async def test_what_a_user_may_have_holds_here_too(serve: Serve) -> None:
     async with serve(own_containers=1, own_runs=1) as place, place.client("ann") as one, place.client("ann") as other:
         await run(one, "1")
@@ -119,9 +124,23 @@ async def test_what_a_user_may_have_holds_here_too(serve: Serve) -> None:
         assert refused.is_error
         assert "which is the most" in text(refused)
         with place.house.shared.run_without_room("ann"):
-            assert "1 runs at once, and you have them" in text(await run(one, "1"))
+            assert "a user may have 1 runs at once" in text(await run(one, "1"))
         place.house.shared.ledger.charge("ann", 10_000.0)
         assert "processor time" in text(await run(one, "1"))
+
+
+async def test_what_is_left_running_ends_with_the_hours_processor_time(serve: Serve) -> None:
+    stray = "import subprocess\nstray = subprocess.Popen(['sh', '-c', 'while :; do :; done'])"
+    async with serve(own_cpu=1.5) as place, place.client("ann") as client:
+        await run(client, stray)
+        counted = place.house.shared.ledger
+        with anyio.fail_after(60):
+            while not counted.spent("ann"):  # noqa: ASYNC110 -- nobody tells
+                await anyio.sleep(0.05)
+        assert "processor time" in text(await run(client, "1"))
+        with anyio.fail_after(60):
+            while counted.cpu("ann") != await after_two_beats(place):
+                pass
 
 
 async def test_the_end_of_the_service_ends_its_streams_and_what_runs(serve: Serve) -> None:

@@ -78,6 +78,12 @@ class Desks:
             held.over.set()
             await held.gone.wait()
 
+    def end_all(self, reason: str) -> None:
+        """Begin to end every desk, also those with a call going on. `reason`: as of `end`."""
+        for client, held in self._held.items():
+            self._remember(client, reason)
+            held.over.set()
+
     def _taken(self, client: str) -> Held | None:
         """The desk of a client, with one more call going on."""
         if (held := self._held.get(client)) is not None:

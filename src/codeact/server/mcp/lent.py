@@ -13,7 +13,6 @@ from codeact.sandbox.base import Limits, NetworkPolicy, Offer, Sandbox, Session
 from codeact.server.house import House
 from codeact.server.mcp.settings import McpSettings
 from codeact.server.metering import Meter
-from codeact.server.turnstile import Turnstile
 from codeact.types import ToolBox
 
 _NOTED = 4000  # characters of code in the audit log
@@ -24,16 +23,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Lent:
-    """What one user is lent: a sandbox of which there are only so many sessions."""
+    """What one user is lent: a sandbox, whose sessions count among the user's containers."""
 
     house: House
     owner: str
-    turnstile: Turnstile
-    meters: list[Meter] = field(default_factory=list[Meter])  # of the open sessions
+    meters: list[tuple[Meter, Session]] = field(default_factory=list[tuple[Meter, Session]])  # of the open ones
 
     @property
     def settings(self) -> McpSettings:
-        """A user has as many interpreters as containers, and an action no more time than in a chat."""
+        """An action has no more time than in a chat."""
         house = self.house.settings
         return McpSettings(
             limits=house.limits,
@@ -60,23 +58,25 @@ class Lent:
         """A session of the house's, as long as the user has time left.
 
         Raises:
-            QuotaError: there are too many. SandboxError: it cannot be opened.
+            QuotaError: there are too many, or no time is left. SandboxError: it cannot be opened.
         """
         sandbox: Sandbox = self.house.shared.sandbox
-        with self.turnstile.through(self.owner):
+        ledger = self.house.shared.ledger
+        ledger.check_cpu(self.owner)
+        with ledger.containers.through(self.owner):
             async with sandbox.open(tools, limits=limits, network=network) as session:
-                meter = Meter(self.house.shared.ledger, self.owner, session)
-                self.meters.append(meter)
+                meter = Meter(ledger, self.owner)
+                self.meters.append((meter, session))
                 try:
                     yield session
                 finally:
                     meter.charge(session)
-                    self.meters.remove(meter)
+                    self.meters.remove((meter, session))
 
     def charge(self) -> None:
         """Enter what was used so far, also by what an action has left running."""
-        for meter in self.meters:
-            meter.charge(meter.session)
+        for meter, session in self.meters:
+            meter.charge(session)
 
     # --- its calls ---
 

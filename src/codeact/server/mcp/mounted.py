@@ -22,7 +22,6 @@ from codeact.server.mcp.desks import Desks
 from codeact.server.mcp.http import leaving, manager_of
 from codeact.server.mcp.lent import Lent
 from codeact.server.mcp.settings import PATH
-from codeact.server.turnstile import Turnstile
 
 OwnerOf = Callable[[HTTPConnection], str]
 
@@ -43,11 +42,9 @@ class Front(BaseRoute):
     path = PATH  # its name in metrics
 
     def __init__(self, house: House, owner_of: OwnerOf, closing: anyio.Event) -> None:
-        quotas = house.settings.quotas
         self._house = house
         self._owner_of = owner_of
         self._closing = closing
-        self._turnstile = Turnstile("interpreters", quotas.containers, quotas.own_containers + 1)  # one is looked at
         self._servers = dict[str, Server]()
         self._making = defaultdict[str, anyio.Lock](anyio.Lock)
         self._tasks: TaskGroup | None = None
@@ -66,14 +63,18 @@ class Front(BaseRoute):
         return (Match.FULL, {"endpoint": self, "route": self}) if fits else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        server = await self._server(self._owner_of(HTTPConnection(scope)))
-        answer = Answer(leaving(scope, send, server.desks))
-        async with anyio.create_task_group() as tasks:
-            if scope["method"] == "GET":  # a stream without end, but for the service's
+        owner = self._owner_of(HTTPConnection(scope))
+        server = await self._server(owner)
+        if scope["method"] != "GET":
+            await server.manager.handle_request(scope, receive, leaving(scope, send, server.desks))
+            return
+        answer = Answer(send)
+        with self._house.shared.ledger.streams.through(owner):  # without end, but for the service's
+            async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._until_closing, tasks.cancel_scope)
-            await server.manager.handle_request(scope, receive, answer.send)
-            tasks.cancel_scope.cancel()
-        await answer.end()
+                await server.manager.handle_request(scope, receive, answer.send)
+                tasks.cancel_scope.cancel()
+            await answer.end()
 
     async def _until_closing(self, scope: anyio.CancelScope) -> None:
         await self._closing.wait()
@@ -87,7 +88,7 @@ class Front(BaseRoute):
             return self._servers[owner]
 
     async def _hold(self, owner: str, *, task_status: TaskStatus[Server]) -> None:
-        lent = Lent(self._house, owner, self._turnstile)
+        lent = Lent(self._house, owner)
         desks = Desks(lent, lent.settings, self._group)
         manager = await manager_of(desks, lent.call)
         async with manager.run():
@@ -95,6 +96,8 @@ class Front(BaseRoute):
             while True:
                 await anyio.sleep(self._house.settings.beat)
                 lent.charge()
+                if self._house.shared.ledger.spent(owner):  # also by what an action has left running
+                    desks.end_all("the interpreter had ended: the processor time of the hour was used up")
 
     @property
     def _group(self) -> TaskGroup:
