@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from selenium import webdriver
@@ -15,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 PATIENCE = 60.0  # seconds, for slow machines; never waited for otherwise
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 FIELD = "textarea[aria-label=Message]"
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ T = TypeVar("T")
 class Reader:
     driver: Any
     base: str
+    heard: list[str] = field(default_factory=list[str])
 
     def until(self, look: Callable[[], T], what: str) -> T:
         """What `look` gives, once it gives anything; the page may be drawn anew meanwhile."""
@@ -61,8 +63,15 @@ class Reader:
     def type(self, text: str, selector: str = FIELD) -> None:
         self.one(selector).send_keys(text)
 
+    def load(self, address: str) -> None:
+        """Chromium drops what it loads when an interface of the machine comes or goes, and says so: then once more."""
+        for _ in range(5):
+            self.driver.get(address)
+            if not self._listen():
+                return
+
     def go(self, path: str = "/") -> None:
-        self.driver.get(self.base + path)
+        self.load(self.base + path)
         self.until(lambda: self.run("return window.did_handshake === true"), "the page's socket")
 
     def new(self) -> None:
@@ -95,7 +104,15 @@ class Reader:
 
     def complaints(self) -> list[str]:
         """What the browser has logged since it was asked last: refused scripts and styles, errors, failed requests."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        self._listen()
+        heard, self.heard = self.heard, []
+        return heard
+
+    def _listen(self) -> bool:
+        """Whether the machine's network has changed since this was asked last, which is no fault of the page's."""
+        new = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        self.heard += [message for message in new if NETWORK_CHANGED not in message]
+        return any(NETWORK_CHANGED in message for message in new)
 
 
 @contextmanager

@@ -49,7 +49,8 @@ def logged_in(*command: str, **environment: str) -> Generator[Reader]:
             assert link, "the service does not start"
             with browser(str(shutil.which("chromium")), str(shutil.which("chromedriver")), link[1]) as reader:
                 reader.driver.get(link[0])
-                reader.until(lambda: reader.all(FIELD), "the page after the login")
+                reader.until(lambda: reader.driver.current_url == f"{link[1]}/", "the page after the login")
+                reader.go()
                 yield reader
         finally:
             serving.terminate()

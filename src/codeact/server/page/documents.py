@@ -20,7 +20,7 @@ from codeact.server.nouns import Share
 from codeact.server.page import policy
 from codeact.server.page.draw import Drawing, blocks
 from codeact.server.page.fold import fold
-from codeact.server.page.icons import ICON
+from codeact.server.page.icons import ICON, MARK
 from codeact.server.page.markup import escaped
 from codeact.server.page.shown import Shown
 from codeact.server.sharing import Kept, path_of, told_on
@@ -97,5 +97,7 @@ def _drawn(share: Share, shown: Shown) -> bytes:
     drawing = Drawing(media=f"/shared/{share.token}/media", buttons=False)
     found = "".join(f'<div class="{block.kind}">{block.html}</div>' for block in blocks(shown, drawing))
     title = " ".join(next((run.text for run in shown.path), "").split())[:80]
-    said = f'<p class="dim">A shared conversation, {share.created:%-d %B %Y}</p><div class="talk">{found}</div>'
-    return _html(title, said, "")
+    head = (
+        f'{MARK}<div><h1>{escaped(title)}</h1><p class="dim">A shared conversation, {share.created:%-d %B %Y}</p></div>'
+    )
+    return _html(title, f'<header>{head}</header><div class="talk">{found}</div>', "")

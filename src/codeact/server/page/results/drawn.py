@@ -22,16 +22,15 @@ _ENDS: Final = {"solved": "solved", "failed": "failed", "broken": "broken"}
 
 def listing(jobs: Sequence[Index], rows: Sequence[Found], wanted: Wanted) -> str:
     """Jobs, filters, and one page of the episodes that fit."""
+    head = '<nav class="pages" aria-label="Elsewhere"><a href="/">Conversations</a></nav><h1>Results</h1>'
     if not jobs:
-        return '<h1>Results</h1><p class="empty">There are no results files yet.</p>'
-    return f"<h1>Results</h1>{_jobs(jobs)}{_form(jobs, wanted)}{_kinds(rows, wanted)}{_episodes(rows, wanted)}"
+        return f'{head}<p class="empty">There are no results files yet.</p>'
+    return f"{head}{_jobs(jobs)}{_form(jobs, wanted)}{_kinds(rows, wanted)}{_episodes(rows, wanted)}"
 
 
 def _jobs(jobs: Sequence[Index]) -> str:
     formats = formats_of(jobs)
-    heads = "".join(
-        f'<th scope="col">{escaped(name)}</th>' for name in ("suite", "model", *formats, "episodes", "file")
-    )
+    heads = "".join(f'<th scope="col">{escaped(name)}</th>' for name in ("suite", "model", *formats, "episodes"))
     rows = "".join(_job(index, formats) for index in jobs)
     return (
         '<div class="table" tabindex="0" role="region" aria-label="Jobs"><table class="wide">'
@@ -47,9 +46,9 @@ def _job(index: Index, formats: Sequence[str]) -> str:
     odd = f"; {index.unreadable:,} lines cannot be read" if index.unreadable else ""
     cells = "".join(f"<td>{_success(index, name)}</td>" for name in formats)
     return (
-        f'<tr><th scope="row"><a href="{address}">{escaped(head.suite)}</a> {escaped(head.profile)}</th>'
-        f"<td>{escaped(head.model)}</td>{cells}<td>{played:,} of {head.episodes:,}{odd}</td>"
-        f"<td>{escaped(index.name)}</td></tr>"
+        f'<tr><th scope="row"><a href="{address}">{escaped(head.suite)}</a> {escaped(head.profile)}'
+        f'<br><span class="dim">{escaped(index.name)}</span></th>'
+        f"<td>{escaped(head.model)}</td>{cells}<td>{played:,} of {head.episodes:,}{odd}</td></tr>"
     )
 
 
@@ -131,7 +130,8 @@ def _kinds(rows: Sequence[Found], wanted: Wanted) -> str:
     if not counts:
         return ""
     formats = [name for name in formats_of([found.file for found in rows]) if any(name == at for _, at in counts)]
-    heads = "".join(f'<th scope="col">{escaped(name)}</th>' for name in ("what went wrong", *formats))
+    kinds = _kinds_of(fitting)
+    heads = "".join(f'<th scope="col">{escaped(name)}</th>' for name in ("what went wrong", *kinds))
 
     def cell(kind: str, actions: str) -> str:
         address = escaped(wanted.address(failure=kind, actions=actions, page=1))
@@ -139,8 +139,8 @@ def _kinds(rows: Sequence[Found], wanted: Wanted) -> str:
         return f'<td><a href="{address}">{count:,}</a></td>' if count else f'<td class="dim">{NONE}</td>'
 
     body = "".join(
-        f'<tr><th scope="row">{escaped(kind)}</th>{"".join(cell(kind, actions) for actions in formats)}</tr>'
-        for kind in _kinds_of(fitting)
+        f'<tr><th scope="row">{escaped(actions)}</th>{"".join(cell(kind, actions) for kind in kinds)}</tr>'
+        for actions in formats
     )
     return (
         '<div class="table kinds" tabindex="0" role="region" aria-label="What went wrong"><table>'
