@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import anyio
 import httpx2
 import pytest
+from nicegui import background_tasks
 from nicegui.client import Client
 
 from codeact.sandbox.local import LocalSandbox
 from codeact.server.page import mounting
 from codeact.server.page.regions import Live
+from codeact.server.page.screen import Screen
 
 from ..keeping import ANNE, PATIENCE, keeping  # noqa: TID252 (tests are no package with a name)
 from .test_mounting import served
@@ -33,7 +39,8 @@ class Tab:
     socket: str
 
     @staticmethod
-    async def open(client: httpx2.AsyncClient, owner: str) -> Tab:
+    @asynccontextmanager
+    async def open(client: httpx2.AsyncClient, owner: str) -> AsyncGenerator[Tab]:
         html = (await client.get("/", headers={"x-owner": owner})).text
         found = re.search(r"['\"]client_id['\"]: ['\"]([\w-]{36})", html)
         assert found is not None
@@ -42,7 +49,10 @@ class Tab:
         opened = await client.get(SOCKET, params=made.query | shakes, headers={"x-owner": owner})
         made = Tab(client, owner, found[1], json.loads(opened.text[1:])["sid"])
         await made.post("40")
-        return made
+        yield made
+        Client.instances[made.page].delete()
+        telling = [task for task in background_tasks.running_tasks if task.get_name() == f"outbox loop {made.page}"]
+        await asyncio.wait(telling)  # what it was about to be told must not be cut off by the end of the test
 
     @property
     def query(self) -> dict[str, Any]:
@@ -72,8 +82,12 @@ class Tab:
 
 
 async def test_a_socket_speaks_for_its_own_page_alone(warm_sandbox: LocalSandbox) -> None:
-    async with keeping(warm_sandbox) as house, served(house, owner=None) as (_, client):
-        anne, bob = await Tab.open(client, ANNE), await Tab.open(client, "bob")
+    async with (
+        keeping(warm_sandbox) as house,
+        served(house, owner=None) as (_, client),
+        Tab.open(client, ANNE) as anne,
+        Tab.open(client, "bob") as bob,
+    ):
         await bob.press("tab", "settings", page=anne.page)
         for packet in (
             '42["event",{"client_id":7}]',
@@ -90,8 +104,12 @@ async def test_a_socket_speaks_for_its_own_page_alone(warm_sandbox: LocalSandbox
 
 
 async def test_a_page_does_no_more_in_a_second_than_people_do(warm_sandbox: LocalSandbox) -> None:
-    async with keeping(warm_sandbox) as house, served(house, owner=None) as (_, client):
-        anne, bob = await Tab.open(client, ANNE), await Tab.open(client, "bob")
+    async with (
+        keeping(warm_sandbox) as house,
+        served(house, owner=None) as (_, client),
+        Tab.open(client, ANNE) as anne,
+        Tab.open(client, "bob") as bob,
+    ):
         rate = mounting.place_of(Client.instances[anne.page].request.scope).rate
         rate.burst, rate.rate = 3, 1e-9
         for _ in range(3):
@@ -100,6 +118,27 @@ async def test_a_page_does_no_more_in_a_second_than_people_do(warm_sandbox: Loca
         await bob.press("tab", "settings")
         await bob.until("Temperature")
         assert not anne.shows("Temperature")
+
+
+async def test_one_thing_follows_the_other_and_stopping_does_not_wait(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox) as house:
+        screen, done, free = Screen(house, ANNE, ""), list[str](), anyio.Event()
+
+        async def long() -> None:
+            done.append("begun")
+            await free.wait()
+            done.append("ended")
+
+        async def short(name: str) -> None:
+            done.append(name)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(screen.attempt, long)
+            group.start_soon(screen.attempt, partial(short, "next"))
+            await anyio.wait_all_tasks_blocked()
+            await screen.at_once(partial(short, "stopped"))
+            free.set()
+        assert done == ["begun", "stopped", "ended", "next"]
 
 
 async def test_a_user_has_only_so_many_pages(warm_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
