@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,9 +19,10 @@ from safetensors.torch import load_file
 
 from codeact.errors import SetupError, UsageError
 from codeact.training import Trained, dry_run, train
-from codeact.training.memory import explained
+from codeact.training.folder import Folder
 from codeact.training.progress import Planned, Progress, Saved, Stepped, Validated
 from codeact.training.settings import Settings
+from codeact.training.shortage import explained
 from codeact.training.trainer import share_of_rate
 
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # so that sums are the same in every process, on every machine
@@ -91,6 +93,7 @@ def test_the_loss_falls_and_the_folder_holds_what_was_promised(unbroken: tuple[T
     }  # fmt: skip
     report = json.loads((trained.folder / "training.json").read_text())
     assert report["settings"]["rank"] == 4
+    assert report["precision"] in ("bfloat16", "float32")
     assert [loss for _, loss in report["losses"]] == losses(said)
     assert len(report["validation_losses"]) == 2
     assert [entry["for"] for entry in report["data"]] == ["data", "validation"]
@@ -129,6 +132,51 @@ def test_the_same_seed_gives_the_same_losses_and_the_same_adapter(
     assert losses(again) == losses(said)
     assert second.validation == first.validation
     assert same(first.folder, second.folder)
+
+
+def test_what_a_checkpoint_has_is_not_lost(tiny_smollm2: Path, rows: Path, held_out: Path, tmp_path: Path) -> None:
+    """Ended right after the checkpoint of an epoch's last step: its validation is in it. Saved is then as asked now."""
+    said: list[Progress] = []
+
+    def end(progress: Progress) -> None:
+        said.append(progress)
+        if isinstance(progress, Saved) and any(isinstance(earlier, Validated) for earlier in said):
+            raise KeyboardInterrupt
+
+    arguments: Any = {"validation": [held_out], **OPTIONS}
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_smollm2, rows, tmp_path / "out", report=end, **{**arguments, "save_every": 1})
+    later: list[Progress] = []
+    arguments["save_every"] = 3
+    trained = train(tiny_smollm2, rows, tmp_path / "out", resume=True, report=later.append, **arguments)
+    found = json.loads((trained.folder / "training.json").read_text())["validation_losses"]
+    assert [step for step, _ in found] == [trained.of // 2, trained.of]
+    assert {progress.step % 3 for progress in later if isinstance(progress, Saved)} <= {0, trained.of % 3}
+
+
+def test_a_folder_is_one_trainings_at_a_time(tiny_smollm2: Path, rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Folder(out).held(), pytest.raises(UsageError, match=r"another process trains in '.*out'"):
+        train(tiny_smollm2, rows, out, **OPTIONS)
+    assert not out.exists()
+
+
+@contextmanager
+def small_files() -> Iterator[None]:
+    """As on a full disk: no file can grow beyond 100 kB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_a_sentence(tiny_smollm2: Path, rows: Path, tmp_path: Path) -> None:
+    few: dict[str, Any] = {**OPTIONS, "epochs": 1, "rank": 32}
+    with pytest.raises(SetupError, match=r"disk of the training's folder is full; free some space"), small_files():
+        train(tiny_smollm2, rows, tmp_path / "out", **few)
+    assert not train(tiny_smollm2, rows, tmp_path / "out", resume=True, **few).stopped
 
 
 def test_another_seed_gives_another_adapter(

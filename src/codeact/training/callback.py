@@ -2,6 +2,7 @@
 
 # transformers' annotations are open in places
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false
 
 from __future__ import annotations
 
@@ -12,6 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from codeact.errors import UsageError
@@ -41,30 +45,43 @@ class Pace:
 class Telling(TrainerCallback):
     """Tells `report` what happens, in the process that writes the files."""
 
-    def __init__(self, folder: Folder, report: Report, stop: Callable[[], bool], *, earlier: float) -> None:
+    def __init__(
+        self, folder: Folder, report: Report, stop: Callable[[], bool], *, earlier: float, validates: bool
+    ) -> None:
         self._folder = folder
         self._report = report
         self._stop = stop
+        self._validates = validates
         self._pace = Pace(earlier=earlier)
         self._drawn = 0.0
         self.trainer: AssistantTrainer | None = None  # set once it is there: each needs the other
         self.stopped = False
 
+    def _asked_to_stop(self) -> bool:
+        """All processes stop or none: Ctrl-C does not reach each of them in the same step."""
+        asked = torch.tensor(float(self._stop()))
+        return bool(reduce(asked.to(PartialState().device), "sum"))
+
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self._pace = replace(self._pace, begun=time.monotonic(), first=state.global_step)
+        state.save_steps = int(args.save_steps)  # a checkpoint brings its own, and --save-every may have changed
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self._stop() and state.global_step < state.max_steps:
+        """An epoch is validated in its last step, before a checkpoint of that step is written: so one who goes on from
+        there has the loss.
+        """
+        last = state.global_step >= state.max_steps
+        control.should_evaluate = self._validates and (last or (state.epoch or 0.0).is_integer())
+        if not last and self._asked_to_stop():
             self.stopped = control.should_save = control.should_training_stop = True
-            control.should_evaluate = False
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if self.stopped:
-            control.should_evaluate = control.should_save = False
+            control.should_save = False
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         logs: dict[str, float] = kwargs["logs"]

@@ -13,7 +13,7 @@ import os
 import platform
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerState,
 from transformers.utils import logging
 
 from codeact.models.gguf import read_header
-from codeact.training import adapt, memory
+from codeact.training import adapt, shortage
 from codeact.training.base_model import load_base
 from codeact.training.base_tokenizer import ARRAYS, read_tokenizer
 from codeact.training.bases import Base, find_base
@@ -96,17 +96,22 @@ def train(
     Raises:
         UsageError: an option, a file or the folder is wrong, or the template does not say what is trained.
         WeightsError: the base is not here or broken.
-        SetupError: out of memory (says what to lower), or the folder cannot be written.
+        SetupError: out of memory (says what to lower), or the folder cannot be written, or its disk is full.
     """
     order = _order(base, data, general, validation, home, options)
     folder = Folder(Path(out))
     start = order.as_json()
-    checkpoint = folder.check(start, resume=resume)
     process = PartialState(cpu=not torch.cuda.is_available())
-    process.wait_for_everyone()  # all have looked before one writes
-    with _quiet(), memory.explained(order.settings):
+    with (
+        folder.held() if process.is_local_main_process else nullcontext(),
+        _quiet(),
+        shortage.explained(order.settings),
+    ):
+        checkpoint = folder.check(start, resume=resume)
+        process.wait_for_everyone()  # all have looked before one writes
         model, prepared = _ready(order)
-        telling = Telling(folder, report, stop, earlier=folder.seconds(checkpoint))
+        earlier = folder.seconds(checkpoint)
+        telling = Telling(folder, report, stop, earlier=earlier, validates=bool(prepared.validation))
         trainer = _trainer(order, folder, model, prepared, telling)
         if process.is_main_process:
             folder.write(folder.start, start)  # now that nothing of it has been refused
@@ -139,7 +144,7 @@ def dry_run(
         SetupError: as `train` does.
     """
     order = _order(base, data, general, validation, home, options)
-    with _quiet(), memory.explained(order.settings):
+    with _quiet(), shortage.explained(order.settings):
         model, prepared = _ready(order)
         tokens = sum(map(len, prepared.packs)) * order.settings.epochs
         rate = tokens_per_second(model, prepared, in_bfloat16(order.settings))
@@ -184,7 +189,7 @@ def _trainer(
 ) -> AssistantTrainer:
     settings = order.settings
     steps = prepared.steps(settings)
-    made = arguments(settings, folder.checkpoints, steps=steps, validation=bool(prepared.validation))
+    made = arguments(settings, folder.checkpoints, steps=steps)
     trainer = AssistantTrainer(model, made, prepared.packs, prepared.validation, telling, settings)
     telling.trainer = trainer
     return trainer
@@ -255,6 +260,7 @@ def _report(order: _Order, state: TrainerState, trained: Trained) -> Mapping[str
         ],
         "settings": asdict(order.settings),
         "seed": order.settings.seed,
+        "precision": "bfloat16" if in_bfloat16(order.settings) else "float32",  # what `auto` came to
         "versions": {name: version(name) for name in _VERSIONS},
         "steps": trained.steps,
         "losses": curve(state, "loss"),

@@ -5,9 +5,12 @@ A checkpoint counts once it bears a mark that is written after everything else: 
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -44,8 +47,26 @@ class Folder:
     def plot(self) -> Path:
         return self.path / "loss.png"
 
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Keep other trainings out of the folder as long as this process lives. It is made where it is not there, and
+        removed again where nothing came into it.
+
+        Raises:
+            UsageError: another process trains in it, or it is no folder.
+            SetupError: it cannot be made.
+        """
+        place = self._opened()
+        try:
+            self._lock(place)
+            yield
+        finally:
+            os.close(place)
+            with suppress(OSError):  # it holds something, as it should
+                self.path.rmdir()
+
     def check(self, start: Mapping[str, Any], *, resume: bool) -> Path | None:
-        """Whether a training may begin here, or go on: then the checkpoint from which, if there is one already.
+        """Whether a training may begin in the folder, or go on: then the checkpoint from which, if there is one.
 
         Raises:
             UsageError: the folder holds another training, or this one and `resume` was not asked for, or other files.
@@ -55,7 +76,7 @@ class Folder:
             return self._last()
         if resume:
             raise UsageError(f"there is no training in {str(self.path)!r} to go on with; without --resume one begins")
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if any(self.path.iterdir()):
             raise UsageError(f"{str(self.path)!r} is no empty folder; give --out one of its own")
         return None
 
@@ -78,12 +99,26 @@ class Folder:
             SetupError: it cannot be written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             beside = path.with_suffix(".part")
             beside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
             beside.replace(path)
         except OSError as error:
             raise SetupError(f"cannot write {str(path)!r}: {error.strerror}") from error
+
+    def _opened(self) -> int:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileExistsError, NotADirectoryError):
+            raise UsageError(f"{str(self.path)!r} is no folder; give --out another") from None
+        except OSError as error:
+            raise SetupError(f"cannot make the folder {str(self.path)!r}: {error.strerror}") from error
+
+    def _lock(self, place: int) -> None:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another process trains in {str(self.path)!r}; wait for it, or end it") from None
 
     def _compare(self, start: Mapping[str, Any], *, resume: bool) -> None:
         if self.report.exists():

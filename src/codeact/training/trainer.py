@@ -131,7 +131,7 @@ def share_of_rate(settings: Settings, steps: int, step: int) -> float:
     return settings.decay + (1 - settings.decay) * (1 + math.cos(math.pi * done)) / 2
 
 
-def arguments(settings: Settings, folder: Path, *, steps: int, validation: bool) -> TrainingArguments:
+def arguments(settings: Settings, folder: Path, *, steps: int) -> TrainingArguments:
     """Our settings in transformers' terms.
 
     Raises:
@@ -158,7 +158,7 @@ def arguments(settings: Settings, folder: Path, *, steps: int, validation: bool)
         data_seed=settings.seed,
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is no number is to be seen
-        eval_strategy="epoch" if validation else "no",
+        eval_strategy="no",  # `Telling` says when
         save_strategy="steps" if settings.save_every or not settings.full else "epoch",
         save_steps=settings.save_every or -(-steps // 20),
         save_total_limit=2,
