@@ -13,10 +13,14 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.routing import WebSocketRoute
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from codeact.errors import ModelError, NotFoundError, SetupError, StoreError
 from codeact.models.base import Model
 from codeact.server.house import House
+from codeact.server.http.app import app
 from codeact.server.http.credentials import COOKIE, digest, new_token
 from codeact.server.http.problems import of_error
 from codeact.server.http.settings import HttpSettings
@@ -266,6 +270,51 @@ async def test_taking_a_token_back_ends_the_cookies_that_were_got_with_it(house:
         assert (await browser.get("/me")).status_code == 401
     async with users.http(cookie=f"codeact={cookie.partition('.')[0]}") as cut:
         assert (await cut.get("/me")).status_code == 401
+
+
+async def test_taking_a_token_back_ends_the_sockets_that_were_got_with_it(house: House) -> None:
+    token, ended = new_token(), anyio.Event()
+
+    async def talk(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text("welcome")
+        with pytest.raises(WebSocketDisconnect):
+            await socket.receive_text()
+        ended.set()
+
+    await house.store.add_token("ann", digest(token))
+    made = app(house, settings=HttpSettings(again=0.1))
+    made.router.routes.append(WebSocketRoute("/talk", talk))
+    named = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
+    sent: list[Message] = []
+    come: list[Message] = [{"type": "websocket.connect"}]
+
+    async def receive() -> Message:
+        if not come:
+            await anyio.sleep_forever()
+        return come.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if message.get("text") == "welcome":
+            await house.store.delete_token(digest(token))
+
+    scope = {"type": "websocket", "path": "/talk", "query_string": b"", "headers": named, "subprotocols": []}
+    async with made.router.lifespan_context(made):
+        with anyio.fail_after(30):
+            await made({"asgi": {"version": "3.0"}, "scheme": "ws", "client": ("127.0.0.1", 1), **scope}, receive, send)
+    assert ended.is_set()
+    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.close"]
+
+
+async def test_old_cookies_are_forgotten(house: House, users: Users, cookie: str) -> None:
+    credentials = users.application.state.service.credentials
+    began = credentials.now()
+    await credentials.forget_old()
+    assert await house.store.owner_of(digest(cookie)) == "ann"
+    credentials.now = lambda: began + credentials.lasts + 60
+    await credentials.forget_old()
+    assert await house.store.owner_of(digest(cookie)) is None
 
 
 async def test_a_login_link_that_nobody_used_ends(users: Users) -> None:

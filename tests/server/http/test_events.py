@@ -16,6 +16,7 @@ from codeact.errors import QuotaError
 from codeact.server.client import Client, RemoteChat, connect
 from codeact.server.download import Download
 from codeact.server.house import House
+from codeact.server.http.credentials import digest, new_token
 from codeact.server.http.settings import HttpSettings
 from codeact.server.nouns import Told
 from codeact.server.turnstile import Turnstile
@@ -189,6 +190,31 @@ async def test_who_does_not_read_a_download_is_cut_off() -> None:
     with anyio.fail_after(30):
         await Download(pieces(), {}, held, patience=0.05)({"type": "http"}, anyio.sleep_forever, send)
     assert not turnstile.inside
+
+
+async def test_taking_a_token_back_ends_the_streams_that_were_got_with_it(house: House) -> None:
+    token, kept = new_token(), new_token()
+    for each in (token, kept):
+        await house.store.add_token("ann", digest(each))
+    async with (
+        answering(house, HttpSettings(again=0.1, heartbeat=0.1)) as (_, url),
+        connect(url, token=token) as client,
+        connect(url, token=kept) as other,
+    ):
+        chat = await client.create()
+        async with (
+            client.http.stream("GET", f"{chat.path}/events") as ending,
+            other.http.stream("GET", f"{chat.path}/events") as lasting,
+        ):
+            lines, others = ending.aiter_lines(), lasting.aiter_lines()
+            assert await anext(lines) == await anext(others) == "retry: 1000"
+            await house.store.delete_token(digest(token))
+            with anyio.fail_after(30), pytest.raises(httpx2.RemoteProtocolError):
+                async for _line in lines:
+                    pass
+            assert await anext(others) is not None
+        with pytest.raises(Exception, match="token is needed"):
+            await chat.view()
 
 
 async def test_a_stream_ends_in_good_order_when_the_service_does(house: House) -> None:

@@ -61,5 +61,6 @@ async def fill_to_search(store: Store) -> str:
 # Makes a database one of the first version again, which counted nothing.
 UNCOUNTED = (
     *(f"ALTER TABLE {table} DROP COLUMN size" for table in ("chats", "runs", "saved_sessions")),
+    "ALTER TABLE tokens DROP COLUMN until",
     "UPDATE codeact_store SET version = 1",
 )

@@ -520,6 +520,14 @@ async def test_a_token_has_one_owner(store: Store) -> None:
     assert await store.owner_of(digest) is None
 
 
+async def test_tokens_that_are_too_old_go_when_somebody_asks_for_it(store: Store) -> None:
+    await store.add_token("ada", b"token")
+    await store.add_token("ada", b"old", until=NOON)
+    await store.add_token("ada", b"new", until=NOON + timedelta(hours=2))
+    await store.forget_tokens(NOON + timedelta(hours=1))
+    assert [await store.owner_of(each) for each in (b"token", b"old", b"new")] == ["ada", None, "ada"]
+
+
 async def test_deeds_come_newest_first(store: Store) -> None:
     deeds = [
         Deed(at=NOON, owner="ada", chat="c", what="action", detail={"code": ODD}),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
@@ -12,13 +13,13 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
+from codeact.sandbox.beside import beside
 from codeact.server.house import House
 from codeact.server.http import problems
 from codeact.server.http.access import SECRET_PATHS, Access
 from codeact.server.http.credentials import Credentials
 from codeact.server.http.guard import Guard
 from codeact.server.http.inflow import Inflow
-from codeact.server.http.metrics import Requests
 from codeact.server.http.routes import events, exports, files, health, login, me, paper, sessions, shares, talk
 from codeact.server.http.service import Service
 from codeact.server.http.settings import HttpSettings
@@ -45,8 +46,16 @@ def app(
     """
     settings = settings or HttpSettings()
     credentials = Credentials(house.store, tokens or {}, settings.login)
-    service = Service(house, settings, credentials, Requests())
+    service = Service(house, settings, credentials)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        async with beside() as tasks:
+            tasks.start_soon(service.tend)
+            yield
+
     made = FastAPI(
+        lifespan=lifespan,
         title="codeact",
         version=version("codeact"),
         description=DESCRIPTION,
@@ -58,7 +67,7 @@ def app(
         telemetry={"logs": False, "exclude": _secret},
         middleware=[
             Middleware(Access, requests=service.requests, tls=settings.secure),
-            Middleware(Guard, settings=settings, credentials=credentials),
+            Middleware(Guard, settings=settings, credentials=credentials, lasting=service.lasting),
             Middleware(Inflow, settings=settings, transfers=house.shared.ledger.transfers),
         ],
     )

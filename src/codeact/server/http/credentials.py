@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from codeact.errors import UsageError
@@ -120,7 +121,8 @@ class Credentials:
         """One that was got with a token is right for as long as that is. Raises `StoreError`."""
         of = f".{digest(token).hex()}" if token else ""
         cookie = f"{COOKIE}{int(self.now()):x}_{secrets.token_urlsafe(32)}{of}"
-        await self.store.add_token(owner, digest(cookie))
+        until = datetime.fromtimestamp(self.now() + self.lasts, UTC)
+        await self.store.add_token(owner, digest(cookie), until=until)
         self._remember(digest(cookie))
         return cookie
 
@@ -128,6 +130,10 @@ class Credentials:
         """Log out. Raises `StoreError`."""
         if cookie.startswith(COOKIE) and len(cookie) <= MOST:
             await self.store.delete_token(digest(cookie))
+
+    async def forget_old(self) -> None:
+        """Let the store forget the cookies whose time is over. Raises `StoreError`."""
+        await self.store.forget_tokens(datetime.fromtimestamp(self.now(), UTC))
 
     def _fresh(self, cookie: str) -> bool:
         try:

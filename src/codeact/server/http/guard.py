@@ -10,8 +10,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from codeact.errors import StoreError
-from codeact.server.http.callers import Caller, remember
+from codeact.server.http.callers import Caller, caller_in, remember
 from codeact.server.http.credentials import Credentials
+from codeact.server.http.lasting import Lasting
 from codeact.server.http.origin import SAFE, host_allowed, refusal
 from codeact.server.http.problems import REQUEST_ID, failures, retry_after
 from codeact.server.http.rate import Rate
@@ -30,6 +31,7 @@ class Guard:
     app: ASGIApp
     settings: HttpSettings
     credentials: Credentials
+    lasting: Lasting
     rate: Rate = field(init=False)
     visits: Rate = field(init=False)  # of those who need no token, by address
     failures: Rate = field(init=False)  # of those who have no right token, by address
@@ -48,10 +50,28 @@ class Guard:
             failures.error("request %s: %s", scope.get(REQUEST_ID, "-"), error)
             answer = of_error(scope["path"], error)
         if answer is None:
-            return await self.app(scope, receive, send)
+            answer = await self._let_in(HTTPConnection(scope), receive, send)
+        if answer is None:
+            return None
         if scope["type"] == "http":
             return await answer(scope, receive, send)
         return await _refuse_websocket(scope, answer, receive, send)
+
+    async def _let_in(self, asked: HTTPConnection, receive: Receive, send: Send) -> Response | None:
+        """Answer for as long as the caller is known. What else to answer where that ended before anything was said."""
+        if (caller := caller_in(asked.scope)) is None:
+            await self.app(asked.scope, receive, send)
+            return None
+        by, secret = self._presented(asked)
+
+        async def known() -> bool:
+            return await self._owner_by(by, secret) == caller.owner
+
+        answered = await self.lasting.serve(self.app, known, asked.scope, receive, send)
+        return None if answered else self._unknown(asked, 0.0)
+
+    async def _owner_by(self, by: Literal["token", "cookie"], secret: str) -> str | None:
+        return await (self.credentials.owner_by_token if by == "token" else self.credentials.owner_by_cookie)(secret)
 
     async def _refusal(self, asked: HTTPConnection) -> Response | None:
         hosts = asked.headers.getlist("host")
@@ -80,7 +100,7 @@ class Guard:
         proven = self.credentials.proven(secret)
         if not proven and (wait := self.failures.take(_peer(asked))):
             return None, wait
-        owner = await (self.credentials.owner_by_token if by == "token" else self.credentials.owner_by_cookie)(secret)
+        owner = await self._owner_by(by, secret)
         if owner is None:
             return None, 0.0
         if not proven:

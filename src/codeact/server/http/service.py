@@ -10,9 +10,11 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from codeact.errors import NotFoundError
+from codeact.server.enduring import enduring
 from codeact.server.house import House
 from codeact.server.http.conversations import Conversations
 from codeact.server.http.credentials import Credentials
+from codeact.server.http.lasting import Lasting
 from codeact.server.http.metrics import Requests
 from codeact.server.http.rate import Rate
 from codeact.server.http.readiness import Readiness
@@ -28,6 +30,7 @@ class Service:
     house: House
     settings: HttpSettings
     credentials: Credentials
+    lasting: Lasting = field(default_factory=Lasting)
     requests: Requests = field(default_factory=Requests)
     closing: anyio.Event = field(default_factory=anyio.Event)  # set: event streams end, and nothing new is ready
     uploads: Turnstile = field(init=False)  # given to rooms
@@ -53,6 +56,14 @@ class Service:
         if found is None:
             raise NotFoundError(f"there is no session {id!r}")
         return found
+
+    async def tend(self) -> None:
+        """For a task of its own, as long as the application serves: see to what tokens and cookies were good for."""
+        while True:
+            await anyio.sleep(self.settings.again)
+            await self.lasting.look_again()
+            with enduring("forgetting old cookies"):
+                await self.credentials.forget_old()
 
     async def note(self, owner: str, what: str, chat: str | None = None, **detail: JSON) -> None:
         """A line of the audit log."""

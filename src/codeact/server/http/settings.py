@@ -25,4 +25,5 @@ class HttpSettings:
     rate: float = 50.0  # requests per second of one user, in the long run
     burst: int = 200  # requests of one user at once
     heartbeat: float = 15.0  # seconds of silence after which an event stream says that it lives
+    again: float = 60.0  # seconds between two looks whether whoever has a stream or a socket open may still have it
     login: float = 30 * 86400.0  # seconds for which a browser stays logged in

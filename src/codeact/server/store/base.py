@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 
 from codeact.server.nouns import Chat, Deed, Run, SavedSession, Share, Told
@@ -92,12 +93,15 @@ class Store(Protocol):
     async def delete_share(self, token: str) -> None: ...
 
     # Users: a name, and the sha256 of a token. Tokens themselves are never kept.
-    async def add_token(self, owner: str, digest: bytes) -> None:
-        """Adding it again changes nothing; that of another user raises `ConflictError`."""
+    async def add_token(self, owner: str, digest: bytes, *, until: datetime | None = None) -> None:
+        """Adding it again changes nothing; that of another user raises `ConflictError`. After `until` it may go."""
         ...
 
     async def owner_of(self, digest: bytes) -> str | None: ...
     async def delete_token(self, digest: bytes) -> None: ...
+    async def forget_tokens(self, now: datetime) -> None:
+        """Those that were good until some earlier moment."""
+        ...
 
     # Audit.
     async def note(self, deed: Deed) -> None: ...

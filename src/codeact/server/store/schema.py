@@ -131,6 +131,7 @@ VERSIONS: Final[Sequence[Sequence[str]]] = (
             )
         ),
     ),
+    ("ALTER TABLE tokens ADD COLUMN until BIGINT",),  # of a cookie; a token is good until it is taken back
 )
 
 

@@ -230,9 +230,11 @@ class SqlStore:
 
     # --- users, audit -----------------------------------------------------------------------------
 
-    async def add_token(self, owner: str, digest: bytes) -> None:
+    async def add_token(self, owner: str, digest: bytes, *, until: datetime | None = None) -> None:
+        row = owner, digest, None if until is None else micros(until)
+
         def work() -> Steps[Rows]:
-            yield Statement("INSERT INTO tokens (owner, digest) VALUES (?, ?) ON CONFLICT DO NOTHING", (owner, digest))
+            yield Statement("INSERT INTO tokens (owner, digest, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)
             return (yield Statement("SELECT owner FROM tokens WHERE digest = ? AND owner = ?", (digest, owner)))
 
         _require_new(await self._database.write(work), "this token, of another user,")
@@ -242,6 +244,9 @@ class SqlStore:
 
     async def delete_token(self, digest: bytes) -> None:
         await self._database.write(ask("DELETE FROM tokens WHERE digest = ?", digest))
+
+    async def forget_tokens(self, now: datetime) -> None:
+        await self._database.write(ask("DELETE FROM tokens WHERE until < ?", micros(now)))
 
     async def note(self, deed: Deed) -> None:
         await self._database.write(once(f"INSERT INTO deeds ({DEED}) VALUES (?, ?, ?, ?, ?)", *columns.deed_row(deed)))
