@@ -6,6 +6,7 @@ MODEL=${MODEL:-qwen2.5-coder-1.5b}  # of `codeact models list`
 RANK=${RANK:-4}                     # of the adapter: 9 MB for the 1.5B
 RATE=${RATE:-2e-4}
 EPOCHS=${EPOCHS:-1}
+AT_ONCE=${AT_ONCE:-2}               # of the four rows of a step: what they begin with alike is computed once; takes memory
 SEED=${SEED:-100}                   # of the tasks to learn from
 HELD_OUT=${HELD_OUT:-20}            # tasks of each environment that base and adapted model are compared on, of seed 900
 BENCH=${BENCH:-20}                  # tasks of m3tooleval, drawn evenly over its domains
@@ -29,12 +30,12 @@ TASKS
 test -e "$OUT/rows.jsonl" || codeact instruct select "$OUT"/collected/*.jsonl --out "$OUT/rows.jsonl"
 test -e "$OUT/dataset/train.jsonl" || codeact instruct export "$OUT/rows.jsonl" --validation 0.05 --out "$OUT/dataset"
 
-# 3. Train. On a processor rows are not packed: that computes less.
+# 3. Train. Rows are not packed but drawn one by one, so that each small step is of several environments.
 begun=()
 test ! -e "$OUT/adapter/start.json" || begun=(--resume)
 test -e "$OUT/adapter/training.json" || codeact train --base "local:$MODEL" --data "$OUT/dataset/train.jsonl" \
   --validation "$OUT/dataset/validation.jsonl" --no-pack --length 3072 --rank "$RANK" --rate "$RATE" --epochs "$EPOCHS" \
-  --batch 4 --save-every 4 "${begun[@]}" --out "$OUT/adapter"
+  --batch 4 --at-once "$AT_ONCE" --save-every 4 "${begun[@]}" --out "$OUT/adapter"
 
 # 4. Evaluate: the bench, tasks of the environments that neither has seen, and whether reading suffered.
 models=(--model "local:$MODEL" --model "local:$MODEL+$OUT/adapter/adapter.gguf")
