@@ -1,8 +1,9 @@
 """`python -m benchmarks.load`: what the chat service adds to a turn, and how many chats this machine holds.
 
-A real `codeact serve` on loopback, with SQLite; chats that talk all at once, over the API and its event streams, as
-pages do; a model that takes no time. Beside it, in the same run, the same turns by `Conversation.send` in this process:
-what is more than those is the service's. A turn here is a message, one action, and an answer.
+A real `codeact serve` on loopback with SQLite, or several replicas on one database, each request going to the next one:
+chats that talk all at once, over the API and its event streams, as pages do; a model that takes no time. Beside it, in
+the same run, the same turns by `Conversation.send` in this process: what is more than those is the service's. A turn
+here is a message, one action, and an answer.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ import anyio
 from codeact.agent import Agent
 from codeact.errors import CodeActError
 from codeact.sandbox.local import LocalSandbox
-from codeact.server.client import Client, RemoteChat, connect
+from codeact.server.client import Client, RemoteChat
 from codeact.server.http.credentials import digest, new_token
 from codeact.server.store import open_store
 
-from .served import QUICK, Quick, Served, served
+from .served import QUICK, Quick, Served, connect_to_any, replicas
 from .talker import Talker
 
 OWN = 8  # chats of one user at once: the default quota
@@ -43,6 +44,10 @@ class Plan:
     turns: int = 5  # of each chat
     quick: bool = False  # without the data stack in the sandbox, which takes seconds to import
     listeners: int = 30  # to one chat, each of whom reads its whole log; one user may have 32
+    replicas: int = 1
+    database: str = field(
+        default="", repr=False
+    )  # its address, with a password; else SQLite's, in a folder that is gone afterwards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,26 +151,27 @@ async def measure(plan: Plan, folder: Path, write: Callable[[str], None] = lambd
         write(f"{chats} in process …")
         found.turns.append(await in_process(chats, plan.turns, quick=plan.quick))
     owners = [new_token() for _ in range(0, plan.chats, OWN)]
-    async with open_store(f"sqlite:{folder / 'chats.db'}") as store:
+    address = plan.database or f"sqlite:{folder / 'chats.db'}"
+    async with open_store(address) as store:
         for number, token in enumerate(owners):
             await store.add_token(f"user{number}", digest(token))
     quotas = [f"--quota={name}={plan.chats}" for name in ("rooms", "runs", "own_runs")]
     sandbox = [QUICK] if plan.quick else []
-    async with served(folder, *quotas, *sandbox) as service, AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(connect(service.url, token=token)) for token in owners]
+    async with replicas(plan.replicas, folder, address, *quotas, *sandbox) as services, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connect_to_any(services, token)) for token in owners]
         write(f"{plan.chats} served …")
-        await _load(plan, service, clients, found)
+        await _load(plan, services, clients, found)
     return found
 
 
-async def _load(plan: Plan, service: Served, clients: Sequence[Client], found: Found) -> None:
-    before = service.weight()
+async def _load(plan: Plan, services: Sequence[Served], clients: Sequence[Client], found: Found) -> None:
+    before = _weight(services)
     talks = [Talk(await clients[at // OWN].create(), found) for at in range(plan.chats)]
     async with anyio.create_task_group() as tasks:
         for one in talks:
             tasks.start_soon(one.watch)
         await _all(lambda one: one.turn(), talks)  # the first one opens the interpreter
-        await _weigh(plan, service, clients[0], found, before)
+        await _weigh(plan, services, found, before)
         if plan.chats > 1:
             found.turns.append(await over_the_api(talks[:1], plan.turns))
         events, started = sum(one.events for one in talks), time.perf_counter()
@@ -175,10 +181,15 @@ async def _load(plan: Plan, service: Served, clients: Sequence[Client], found: F
     found.past = await _read_again(plan.listeners, talks[0])
 
 
-async def _weigh(plan: Plan, service: Served, client: Client, found: Found, before: tuple[float, float]) -> None:
-    text = (await client.ask("GET", "/metrics")).text
-    found.awake = int(next(line.split()[1] for line in text.splitlines() if line.startswith("codeact_house_awake ")))
-    own, boxes = service.weight()
+def _weight(services: Sequence[Served]) -> tuple[float, float]:
+    """MiB of the servers themselves, and of what they have started."""
+    each = [service.weight() for service in services]
+    return sum(own for own, _ in each), sum(boxes for _, boxes in each)
+
+
+async def _weigh(plan: Plan, services: Sequence[Served], found: Found, before: tuple[float, float]) -> None:
+    found.awake = sum([await service.awake() for service in services])
+    own, boxes = _weight(services)
     found.own_mib, found.box_mib = (own - before[0]) / plan.chats, (boxes - before[1]) / plan.chats
 
 
@@ -247,6 +258,11 @@ if __name__ == "__main__":
     parser.add_argument("--chats", type=int, default=8)
     parser.add_argument("--turns", type=int, default=5, help="of each chat")
     parser.add_argument("--quick", action="store_true", help="a sandbox without the data stack, which starts sooner")
+    parser.add_argument("--replicas", type=int, default=1, help="each request goes to the next one")
+    parser.add_argument("--database", default="", metavar="ADDRESS", help="postgresql://…; what is said stays in it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     given = parser.parse_args()
-    main(Plan(chats=given.chats, turns=given.turns, quick=given.quick), given.json)
+    plan = Plan(
+        chats=given.chats, turns=given.turns, quick=given.quick, replicas=given.replicas, database=given.database
+    )
+    main(plan, given.json)

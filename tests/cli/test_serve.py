@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from codeact.cli.serve import user
-from codeact.cli.serving import QUOTAS, named_tools
+from codeact.cli.serving import QUOTAS, address_of, named_tools
 from codeact.errors import UsageError
 from codeact.server.client import connect
 from codeact.server.http.serving import Binding
@@ -124,11 +124,18 @@ def test_what_is_not_safe_is_refused(codeact: Codeact, arguments: list[str], sai
         (lambda: QUOTAS.parse(["upload=much"]), "not a size"),
         (lambda: named_tools(["nothing_there"]), "cannot import"),
         (lambda: named_tools(["json:dumps"]), "has no tools"),
+        (lambda: address_of("http://10.0.0.3", 8321, tls=False), "no name or address"),
+        (lambda: address_of("", 8321, tls=False), "no name or address"),
     ],
 )
 def test_what_is_not_there_is_refused(check: Callable[[], object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         check()
+
+
+def test_other_replicas_reach_a_name_or_an_address() -> None:
+    assert address_of("chat-1.example", 8321, tls=True) == "https://chat-1.example:8321"
+    assert address_of("fd00::3", 80, tls=False) == "http://[fd00::3]:80"
 
 
 def test_what_may_be_bound() -> None:

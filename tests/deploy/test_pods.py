@@ -22,7 +22,9 @@ from .manifests import of_kind
 pytestmark = pytest.mark.anyio
 
 TOKEN = "cat_" + "0" * 40
-OTHERWISE = ("--host=", "--port=", "--tls-elsewhere", "--allow-host=", "--model=", "--sandbox-option=")  # than there
+OTHERWISE = (  # than there
+    *("--host=", "--port=", "--reach=", "--tls-elsewhere", "--allow-host=", "--model=", "--sandbox-option="),
+)
 
 
 @pytest.fixture

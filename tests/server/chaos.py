@@ -14,13 +14,15 @@ from random import Random
 import anyio
 import anyio.to_thread
 import psutil
-from benchmarks.served import TOKEN, Served
+from benchmarks.served import Served, connect_to_any
 
 from codeact.errors import CodeActError, NotFoundError
-from codeact.server.client import RemoteChat, connect
+from codeact.server.client import RemoteChat
 from codeact.server.nouns import Told
 from codeact.server.store import open_store
 from codeact.server.store.base import Store
+
+from .store.postgres_server import PostgresServer
 
 PATIENCE = 90.0  # seconds; for slow machines, never waited for otherwise
 SLOWLY = "run: import time\nfor n in range(5):\n    print(n, flush=True)\n    time.sleep(0.03)"
@@ -40,8 +42,9 @@ class Talk:
 
 @dataclass(slots=True)
 class Chaos:
-    service: Served
+    services: Sequence[Served]  # replicas on one database; people come to any of them
     random: Random
+    postgres: PostgresServer | None = None  # None: SQLite
     talks: list[Talk] = field(default_factory=list[Talk])
     refused: Counter[str] = field(default_factory=Counter[str])
     left: list[psutil.Process] = field(default_factory=list[psutil.Process])
@@ -55,7 +58,7 @@ class Chaos:
         async with anyio.create_task_group() as listening:
             async with anyio.create_task_group() as talking:
                 for _ in range(chats):
-                    async with connect(self.service.url, token=TOKEN) as client:
+                    async with connect_to_any(self.services) as client:
                         talk = Talk((await client.create()).id)
                     self.talks.append(talk)
                     talking.start_soon(self._talk, talk)
@@ -86,7 +89,7 @@ class Chaos:
     async def _try(self, talk: Talk, act: Callable[[RemoteChat], Awaitable]) -> object | None:
         """None where the service refused it, or was not there."""
         try:
-            async with connect(self.service.url, token=TOKEN) as client:
+            async with connect_to_any(self.services) as client:
                 return await act(client.chat(talk.id))
         except NotFoundError:
             raise  # nothing that was ever acknowledged is lost
@@ -101,7 +104,7 @@ class Chaos:
             with anyio.CancelScope() as talk.line, suppress(CodeActError):
                 after = talk.seen[-1].number if talk.seen else 0
                 async with (
-                    connect(self.service.url, token=TOKEN) as client,
+                    connect_to_any(self.services) as client,
                     client.chat(talk.id).events(after=after) as events,
                 ):
                     async for told in events:
@@ -120,18 +123,22 @@ class Chaos:
 
     async def kill_a_process_inside(self) -> None:
         """A worker, a session, or the server of the sandbox itself."""
-        children = psutil.Process(self.service.pid).children(recursive=True)
+        children = psutil.Process(self._any.pid).children(recursive=True)
         with suppress(psutil.NoSuchProcess):
             self.random.choice(children).kill()
 
     async def fill_the_disk(self) -> None:
         """No file of the server can be written, as on a full disk, for half a second."""
-        _, hard = resource.prlimit(self.service.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self.service.pid, resource.RLIMIT_FSIZE, (0, hard))
+        pid = self._any.pid
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
         await anyio.sleep(0.5)
-        resource.prlimit(self.service.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
 
     async def lock_the_database(self, seconds: float = 0.5) -> None:
+        if self.postgres is not None:
+            await self._execute(f"BEGIN; LOCK TABLE codeact.chats; SELECT pg_sleep({seconds}); ROLLBACK")
+            return
         with closing(self._other_program()) as other:
             await anyio.to_thread.run_sync(other.execute, "BEGIN IMMEDIATE")
             await anyio.sleep(seconds)
@@ -147,22 +154,47 @@ class Chaos:
     async def move_the_clock(self) -> None:
         """All leases have ended, or last much longer, or seem to be of another start of the machine."""
         change = self.random.choice(["ends = ends - 1000", "ends = ends + 1000", "clock = 'another start'"])
+        if self.postgres is not None:
+            await self._execute(f"UPDATE codeact.holds SET {change}")
+            return
         with closing(self._other_program()) as other:
             await anyio.to_thread.run_sync(other.execute, f"UPDATE holds SET {change}")
 
     def _other_program(self) -> sqlite3.Connection:
-        path = self.service.database
+        path = self.services[0].database.removeprefix("sqlite:")
         return sqlite3.connect(path, isolation_level=None, timeout=PATIENCE, check_same_thread=False)
 
+    async def _execute(self, sql: str) -> None:
+        assert self.postgres is not None
+        await anyio.to_thread.run_sync(self.postgres.execute, sql)
+
+    async def lose_the_database(self, seconds: float = 0.5) -> None:
+        """Its server crashes, and comes back."""
+        assert self.postgres is not None
+        await anyio.to_thread.run_sync(self.postgres.stop, "immediate")
+        await anyio.sleep(seconds)
+        await anyio.to_thread.run_sync(self.postgres.start)
+
+    async def lose_it_for_longer_than_the_service_waits(self) -> None:
+        await self.lose_the_database(7.0)
+
     async def kill_the_server(self) -> None:
+        """One of them, where there are several."""
         await self._again(signal.SIGKILL)
 
     async def end_the_server(self) -> None:
         await self._again(signal.SIGTERM)
 
+    @property
+    def _any(self) -> Served:
+        return self.random.choice(self.services)
+
     async def _again(self, by: signal.Signals) -> None:
-        self.left += await self.service.end(by)
-        await self.service.begin()
+        service = self._any
+        self.left += await service.end(by)
+        if len(self.services) > 1:
+            await self.one_more_answer()  # by those that are left
+        await service.begin()
         await self.drop_connections()  # to the address that the service had
 
     # --- what must be true ---
@@ -170,8 +202,8 @@ class Chaos:
     async def check(self) -> None:
         """After the service has ended. Raises `AssertionError`."""
         assert self.left == []
-        assert [str(path) for path in self.service.scratch.rglob("*")] == []
-        async with open_store(f"sqlite:{self.service.database}") as store:
+        assert [str(path) for service in self.services for path in service.scratch.rglob("*")] == []
+        async with open_store(self.services[0].database) as store:
             for talk in self.talks:
                 await _check(talk, store)
 

@@ -36,6 +36,14 @@ class ServeOptions:
     insecure_public: Annotated[
         bool, _door("--insecure-public", help="Listen beyond this machine without TLS: tokens cross the network bare.")
     ] = False
+    reach: Annotated[
+        str | None,
+        _door(
+            metavar="ADDRESS",
+            help="Of this machine, by which other replicas on the database reach it: they pass on what they are asked "
+            "for chats that are awake here. Each replica wants one.",
+        ),
+    ] = None
     user: Annotated[str, _door(metavar="NAME", help="Whose the login link and the token are.")] = "me"
     token: Annotated[
         str | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import socket
 import sys
@@ -28,15 +29,18 @@ from codeact.sandbox.base import Sandbox
 from codeact.server.house import House
 from codeact.server.http.credentials import digest, new_token
 from codeact.server.http.neighbours import page_is_there, whole
+from codeact.server.http.origin import is_address
 from codeact.server.http.redaction import RedactingFormatter
 from codeact.server.http.service import Service
 from codeact.server.http.serving import Binding, Serving, bound
 from codeact.server.http.settings import HttpSettings
 from codeact.server.listening import url_of
+from codeact.server.replica import replica_name
 from codeact.server.settings import HouseSettings, OpensModel, Quotas, Tool
 from codeact.server.store import open_store
 
 _SIZES = frozenset(["own_disk", "upload", "saved_state", "saved_files"])
+_MACHINE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 QUOTAS = Bounds("--quota", Quotas, _SIZES, frozenset(["own_cpu", "container_idle", "keep"]))
 
 
@@ -54,6 +58,9 @@ async def serve(options: ServeOptions) -> int:
     )
     with bound(binding) as listening, logging_to_stderr(access=options.access_log):
         settings = await house_settings(options, consoles.notices(quiet=options.json))
+        if options.reach is not None:
+            port, tls = listening.getsockname()[1], binding.certificate is not None
+            settings = replace(settings, replica=replica_name(address_of(options.reach, port, tls=tls)))
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(open_store(database(options)))
             await stack.enter_async_context(shared(place := _place(options)))
@@ -86,6 +93,13 @@ def _http_settings(options: ServeOptions, binding: Binding, listening: socket.so
         secure=binding.tls,
         upload=file * 3 // 2,  # base64 makes a file of a message longer by a third
     )
+
+
+def address_of(machine: str, port: int, *, tls: bool) -> str:
+    """By which other replicas reach this one. Raises `UsageError`."""
+    if not is_address(machine) and not _MACHINE.fullmatch(machine):
+        raise UsageError(f"--reach {machine!r} is no name or address of a machine, as in 10.0.0.3")
+    return f"{'https' if tls else 'http'}://{f'[{machine}]' if ':' in machine else machine}:{port}"
 
 
 async def house_settings(options: ServeOptions, notices: Console) -> HouseSettings:

@@ -102,6 +102,7 @@ class Course:
 
     async def begin(self, text: str, files: Sequence[Given], *, seed: int = 0) -> Run:
         """Begin a run after `head`; the state is the one after it."""
+        await self.oversight.keep_hold()
         await self.settle()
         if self.living.stands != self.chat.head:  # its session has ended, or the store failed in the middle of a move
             await self._go_to(await self.path_to(self.chat.head))

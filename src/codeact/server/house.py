@@ -86,6 +86,7 @@ class House:
             await house.recover()
             tasks.start_soon(house._see_to_it)
             tasks.start_soon(house._hold_on)
+            tasks.start_soon(house.shared.hear)
             try:
                 yield house
             finally:
@@ -145,7 +146,6 @@ class House:
             await self._take(chat)
             try:
                 room = await self._room(chat, owner)  # as it is now that nobody else changes it
-                room.telling.muted = False
                 return await room.change(title=title)
             finally:
                 await self._give_back(chat)
@@ -292,7 +292,6 @@ class House:
     async def _enter(self, room: Room) -> None:
         chat = room.chat
         await self._take(chat.id)
-        room.telling.muted = False
         course = Course(self.shared, room.oversight, living_of(self.shared, room.oversight))
         room.oversight.held = uptime()
         try:
@@ -312,13 +311,13 @@ class House:
     async def _take(self, chat: str) -> None:
         """Take a chat's lease, also from a process that has surely ended. Raises `ConflictError`."""
         replica, lease = self.shared.replica, self.settings.lease
-        if await self.store.hold(chat, replica, seconds=lease):
-            return
-        holder = await self.store.holder(chat)
-        if holder is not None and has_ended(holder):
-            await self.store.let_go(chat, holder)
         if not await self.store.hold(chat, replica, seconds=lease):
-            raise ConflictError(_ELSEWHERE)
+            holder = await self.store.holder(chat)
+            if holder is not None and has_ended(holder):
+                await self.store.let_go(chat, holder)
+            if not await self.store.hold(chat, replica, seconds=lease):
+                raise ConflictError(_ELSEWHERE)
+        self.shared.telling(chat).muted = False
 
     async def _make_room(self, room: Room) -> None:
         """Enter a room among those awake; idle ones sleep first, where there are too many. That may take long,

@@ -70,8 +70,11 @@ class Oversight:
         self.meter.check()
 
     async def keep_hold(self) -> None:
-        """Before a write: this process may have stood still for longer than its lease. Raises as `hold`."""
-        if uptime() - self.held > self.shared.settings.lease:
+        """Before a write: this process may have stood still for longer than its lease, or the database may have lost
+        it, by a clock that was set or a server that took another's place. Raises as `hold`.
+        """
+        late = uptime() - self.held > self.shared.settings.lease
+        if late or await self.shared.store.holder(self.chat.id) != self.shared.replica:
             await self.hold()
 
     async def hold(self) -> None:

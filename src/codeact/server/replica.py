@@ -7,15 +7,24 @@ import time
 from pathlib import Path
 
 
-def replica_name() -> str:
-    """Of this process: the machine's start, the namespace of process numbers, the number, and when it began."""
-    return f"{_place()}:{os.getpid()}:{_began(os.getpid())}"
+def replica_name(address: str = "") -> str:
+    """Of this process: the machine's start, the namespace of process numbers, the number, and when it began; then where
+    others reach it, as in `http://10.0.0.3:8321`, if they do.
+    """
+    name = f"{_place()}:{os.getpid()}:{_began(os.getpid())}"
+    return f"{name} {address}" if address else name
+
+
+def address_of(name: str) -> str | None:
+    """Where the process of this name is reached; None where it has not said so."""
+    address = name.partition(" ")[2]
+    return address if address.startswith(("http://", "https://")) else None
 
 
 def has_ended(name: str) -> bool:
     """Whether the process of this name is surely gone. False where that cannot be seen from here."""
-    place, _, rest = name.rpartition(":")[0].rpartition(":")
-    began = name.rpartition(":")[2]
+    start, _, began = name.partition(" ")[0].rpartition(":")
+    place, _, rest = start.rpartition(":")
     return place == _place() and rest.isdecimal() and _began(int(rest)) != began
 
 

@@ -17,6 +17,7 @@ from codeact.errors import QuotaError
 from codeact.models.base import Model
 from codeact.sandbox.asking import Ask
 from codeact.sandbox.base import Limits, Sandbox
+from codeact.server.enduring import enduring
 from codeact.server.ledger import Ledger
 from codeact.server.nouns import Deed, Settings
 from codeact.server.settings import HouseSettings
@@ -52,6 +53,18 @@ class Shared:
         if found is None:
             found = self._tellings[chat] = Telling(chat, self.store, self.tasks)
         return found
+
+    async def hear(self) -> None:
+        """Let those who listen here look at once for what other processes tell, as far as the database says so."""
+
+        def look(chat: str) -> None:
+            if (telling := self._tellings.get(chat)) is not None:
+                telling.look()
+
+        while True:
+            with enduring("hearing of what other replicas tell"):
+                await self.store.hear(look)
+            await anyio.sleep(self.settings.beat)
 
     @property
     def tellings(self) -> list[Telling]:

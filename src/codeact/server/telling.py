@@ -107,6 +107,10 @@ class Telling:
         self.ended = True
         self._announce()
 
+    def look(self) -> None:
+        """Another process may have told something: listeners look for it now."""
+        self._announce()
+
     def rest(self) -> None:
         """From now on another process may tell: nothing at hand counts as the newest."""
         self._newest.clear()

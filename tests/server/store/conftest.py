@@ -9,23 +9,7 @@ import pytest
 
 from codeact.server.store import Store, open_store
 
-from .postgres_server import MISSING, PostgresServer, programs
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    found = programs()
-    if found is None:
-        pytest.skip(MISSING)
-    with PostgresServer(found) as server:
-        yield server
-
-
-@pytest.fixture
-def postgres_address(postgres: PostgresServer) -> Iterator[str]:
-    """Of a database without our tables."""
-    yield postgres.address("postgres")
-    postgres.execute("DROP SCHEMA IF EXISTS codeact CASCADE")
+from .postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from codeact.errors import QuotaError, StoreError, UsageError
-from codeact.server.store import open_store
+from codeact.server.store import Store, open_store
 from codeact.server.store.postgres import open_postgres
 from codeact.server.store.schema import VERSIONS
 
@@ -184,3 +184,37 @@ async def test_a_store_leaves_no_connection_behind(postgres: PostgresServer, pos
     with anyio.fail_after(30):
         while postgres.execute(count) != "0":  # noqa: ASYNC110 (a server notices a little later, and tells nobody)
             await anyio.sleep(0.05)
+
+
+async def test_what_one_replica_tells_another_hears_of_until_the_server_goes(
+    postgres: PostgresServer, postgres_address: str
+) -> None:
+    chat = a_chat()
+    async with open_postgres(postgres_address) as store, open_postgres(postgres_address) as other:
+        await store.add_chat(chat)
+        heard, hear = anyio.create_memory_object_stream[str](10)
+        async with hear, heard, anyio.create_task_group() as group:
+            group.start_soon(other.hear, heard.send_nowait)
+            await listened_to(postgres, 1)
+            await store.tell(chat.id, None, [{"kind": "told"}])
+            with anyio.fail_after(LONG):
+                assert await hear.receive() == chat.id
+            group.cancel_scope.cancel()
+        await listened_to(postgres, 0)
+        async with anyio.create_task_group() as group:
+            group.start_soon(hear_until_it_is_lost, other)
+            await listened_to(postgres, 1)
+            postgres.stop()
+        postgres.start()
+
+
+async def listened_to(postgres: PostgresServer, by: int) -> None:
+    sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE query = 'LISTEN codeact'"
+    with anyio.fail_after(LONG):
+        while postgres.execute(sql) != str(by):  # noqa: ASYNC110 -- of another process
+            await anyio.sleep(0.05)
+
+
+async def hear_until_it_is_lost(store: Store) -> None:
+    with refused(saying="the database 'postgres' at .*"):
+        await store.hear(lambda _: None)

@@ -63,6 +63,7 @@ imagePullSecrets:
 - serve
 - --host=0.0.0.0
 - --port=8321
+- --reach=$(POD_IP)
 - {{ eq .Values.serve.tls "elsewhere" | ternary "--tls-elsewhere" "--insecure-public" }}
 - --no-login-link
 {{- range .Values.serve.hosts }}

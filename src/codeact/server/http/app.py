@@ -18,6 +18,7 @@ from codeact.server.house import House
 from codeact.server.http import problems
 from codeact.server.http.access import SECRET_PATHS, Access
 from codeact.server.http.credentials import Credentials
+from codeact.server.http.forwarding import Forward
 from codeact.server.http.guard import Guard
 from codeact.server.http.inflow import Inflow
 from codeact.server.http.routes import events, exports, files, health, login, me, paper, sessions, shares, talk
@@ -69,6 +70,7 @@ def app(
             Middleware(Access, requests=service.requests, tls=settings.secure),
             Middleware(Guard, settings=settings, credentials=credentials, lasting=service.lasting),
             Middleware(Inflow, settings=settings, transfers=house.shared.ledger.transfers),
+            Middleware(Forward, house=house),
         ],
     )
     made.state.service = service

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -68,6 +68,11 @@ class Store(Protocol):
 
     async def told(self, chat: str, *, after: int = 0, most: int = 1000) -> Sequence[Told]: ...
     async def last_told(self, chat: str) -> Told | None: ...
+    async def hear(self, hear: Callable[[str], None]) -> None:
+        """Give the id of each chat in which something was told, by whichever process, until this is cancelled: as far
+        as the database says so, and soon. Raises `StoreError`.
+        """
+        ...
 
     # Bytes that events refer to (figures, long outputs), by their sha256.
     async def keep_media(self, chat: str, digest: str, kind: str, data: bytes) -> None: ...

@@ -16,7 +16,7 @@ from codeact.server.store.postgres_pool import Connection, Pool
 from codeact.server.store.postgres_words import failed, named
 from codeact.server.store.schema import bring_up
 from codeact.server.store.sql import SqlStore, store_in
-from codeact.server.store.work import SEARCH, Ask, Dialect, Rows, Statement, Steps, T, Work, fit, too_long, unfit
+from codeact.server.store.work import SEARCH, Ask, Dialect, Hear, Rows, Statement, Steps, T, Work, fit, too_long, unfit
 
 _AT_MOST: Final = 25.0  # seconds for one piece of work, should the server not give up by itself (postgres_pool)
 
@@ -26,6 +26,7 @@ _DIALECT: Final = Dialect(
         "now": "extract(epoch FROM clock_timestamp())::double precision",  # the server's, whatever replicas' clocks say
         "find": "strpos",
         "locked": "FOR NO KEY UPDATE",
+        "say": ", pg_notify('codeact', id)",
         "bytes": "BYTEA",
         "counter": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         "tables": "(SELECT tablename AS name FROM pg_tables WHERE schemaname = 'codeact') AS found",
@@ -87,6 +88,15 @@ class _Postgres:
 
     async def write(self, work: Work[T]) -> T:
         return await self._carry_out(work, in_transaction=not isinstance(work, Ask), at_most=self._at_most)
+
+    async def hear(self, hear: Hear) -> None:
+        try:
+            async with self._pool.own() as connection:
+                await connection.execute("LISTEN codeact")
+                async for said in connection.notifies():
+                    hear(said.payload)
+        except psycopg.Error as error:
+            raise failed(error, self._parameters) from error
 
     async def _carry_out(self, work: Work[T], *, in_transaction: bool, at_most: float) -> T:
         if self._pool.closed:

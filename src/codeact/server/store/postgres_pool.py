@@ -56,6 +56,16 @@ class Pool:
             finally:
                 await self._give_back(connection)
 
+    @asynccontextmanager
+    async def own(self) -> AsyncGenerator[Connection]:
+        """A connection beside those that are shared. Raises as `connection`."""
+        connection = await self._connect()
+        try:
+            yield connection
+        finally:
+            with anyio.CancelScope(shield=True), suppress(psycopg.Error):
+                await connection.close()
+
     async def close(self) -> None:
         self.closed = True
         while self._idle:

@@ -14,7 +14,7 @@ from codeact.server.nouns import Chat, Deed, Run, SavedSession, Share, Told
 from codeact.server.store import columns
 from codeact.server.store.columns import CHAT, DEED, RUN, SAVED, SHARE, TOLD, RunRow, micros
 from codeact.server.store.schema import MARK
-from codeact.server.store.work import Database, Row, Rows, Statement, Steps, ask, once, weight
+from codeact.server.store.work import Database, Hear, Row, Rows, Statement, Steps, ask, once, weight
 from codeact.types import JSON
 
 T = TypeVar("T")
@@ -153,7 +153,7 @@ class SqlStore:
         texts = [columns.to_json(dict(event)) for event in events]
 
         def work() -> Steps[Sequence[Told]]:
-            sql = "UPDATE chats SET told = told + ?, size = size + ? WHERE id = ? RETURNING told"
+            sql = "UPDATE chats SET told = told + ?, size = size + ? WHERE id = ? RETURNING told{say}"
             values = (len(events), weight(tuple(texts)), chat)
             last = _require_found((yield Statement(sql, values)), f"chat {chat!r}")  # others wait here until our end
             numbers = range(last - len(events) + 1, last + 1)
@@ -166,6 +166,9 @@ class SqlStore:
     async def told(self, chat: str, *, after: int = 0, most: int = 1000) -> Sequence[Told]:
         sql = f"SELECT {TOLD} FROM events WHERE chat = ? AND number > ? ORDER BY number LIMIT ?"
         return [columns.told_of(row) for row in await self._ask(sql, chat, _bounded(after), _bounded(most))]
+
+    async def hear(self, hear: Hear) -> None:
+        await self._database.hear(hear)
 
     async def last_told(self, chat: str) -> Told | None:
         sql = f"SELECT {TOLD} FROM events WHERE chat = ? ORDER BY number DESC LIMIT 1"

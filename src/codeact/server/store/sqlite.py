@@ -12,13 +12,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
 
-from anyio import CancelScope, CapacityLimiter, Lock, to_thread
+from anyio import CancelScope, CapacityLimiter, Lock, sleep_forever, to_thread
 
 from codeact.errors import UsageError
 from codeact.server.store.schema import bring_up
 from codeact.server.store.sql import SqlStore, store_in
 from codeact.server.store.sqlite_file import MEMORY, Job, SqliteFile
-from codeact.server.store.work import SEARCH, T, Work
+from codeact.server.store.work import SEARCH, Hear, T, Work
 
 
 @asynccontextmanager
@@ -67,6 +67,9 @@ class _Sqlite:
 
     async def write(self, work: Work[T]) -> T:
         return await self._writing.carry_out(work)
+
+    async def hear(self, hear: Hear) -> None:
+        await sleep_forever()  # SQLite says nothing
 
 
 class _Lane:

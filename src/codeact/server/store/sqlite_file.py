@@ -29,6 +29,7 @@ _DIALECT: Final = Dialect(
         "now": "uptime()",
         "find": "instr",
         "locked": "",  # who writes is alone
+        "say": "",
         "bytes": "BLOB",
         "counter": "INTEGER PRIMARY KEY",
         "tables": "sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'",

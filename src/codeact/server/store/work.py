@@ -31,6 +31,7 @@ class Statement:
 
 Steps = Generator[Statement, Rows, T]
 Work = Callable[[], Steps[T]]  # makes it anew for each try
+Hear = Callable[[str], None]  # is given the id of a chat
 
 
 class Database(Protocol):
@@ -57,6 +58,10 @@ class Database(Protocol):
             StoreError: the database failed.
             NotFoundError: the chat that the work is about is not there.
         """
+        ...
+
+    async def hear(self, hear: Hear) -> None:
+        """See `Store.hear`."""
         ...
 
 

@@ -6,9 +6,10 @@ wrong comes back as it did there, but whatever happens within the time limit.
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from codeact.server.http.callers import Owner
+from codeact.server.http.forwarding import PassedOn, elsewhere
 from codeact.server.http.service import Here
 from codeact.server.http.views import PaperCode, PaperResult
 from codeact.server.pictures import data_url
@@ -18,10 +19,12 @@ router = APIRouter(tags=["paper"])
 TIME_LIMIT = 60.0  # seconds, as there
 
 
-@router.post("/execute")
-async def execute(body: PaperCode, owner: Owner, here: Here) -> PaperResult:
+@router.post("/execute", response_model=PaperResult)
+async def execute(body: PaperCode, request: Request, owner: Owner, here: Here) -> PaperResult | Response:
     """Run code in the interpreter of a conversation, which any name begins."""
     chat, new = await here.conversations.find(here.house, owner, body.convid.replace("\0", ""))
+    if (address := await elsewhere(here.house, chat.id, request.scope)) is not None:
+        return PassedOn(address, await request.body())
     room = await here.house.room(chat.id, owner=owner)
     result = await room.run_code(body.code, time_limit=TIME_LIMIT)
     return PaperResult(result=as_text(result), new_kernel_created=new or room.woken == "lost")
