@@ -107,6 +107,25 @@ async def test_an_open_network_is_the_hosts(server: LocalSandbox) -> None:
             assert (await session.run(code)).value == "1"
 
 
+async def test_the_first_worker_is_what_a_later_one_is(server: LocalSandbox) -> None:
+    """It is forked before the layers of its session are made."""
+    code = (
+        "import os, resource, sys\n"
+        "status = open('/proc/self/status').read().splitlines()\n"
+        "kept = ('Uid', 'Gid', 'Cap', 'NoNewPrivs', 'Seccomp:')\n"
+        "limits = [resource.getrlimit(kind) for kind in range(16)]\n"
+        "spaces = sorted((name, os.readlink(f'/proc/self/ns/{name}')) for name in os.listdir('/proc/self/ns'))\n"
+        "around = os.getcwd(), sys.path, sorted(os.environ.items())\n"
+        "[line for line in status if line.startswith(kept)], limits, spaces, around"
+    )
+    async with server.open() as session:
+        first = await session.run(code)
+        await session.reset()
+        later = await session.run(code)
+    assert first.error is None
+    assert first.value == later.value
+
+
 async def test_processes_of_the_host_cannot_be_seen_or_signalled(local: Session) -> None:
     result = await local.run("import os; sorted(int(p) for p in os.listdir('/proc') if p.isdigit())")
     assert result.value == "[1, 2]"

@@ -26,8 +26,10 @@ _START = 30.0  # seconds for a box, and for a worker in it, to be ready
 
 
 class Control:
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, ahead: Wire | None = None) -> None:
+        """`ahead`: to the first worker, which is made with the session."""
         self._wire = wire
+        self._ahead = ahead
         self.closed = False
         self.branching = False  # whether branches can have files of their own at the same paths
 
@@ -57,6 +59,8 @@ class Control:
         """Let go; the processes inside end with the wire."""
         self.closed = True
         self._wire.close()
+        if self._ahead is not None:
+            self._ahead.close()
 
     # --- workers ---
 
@@ -67,21 +71,32 @@ class Control:
             RefusalError: the session can make no more processes.
             SandboxError: the machinery failed.
         """
-        ours, theirs = socket.socketpair()
-        try:
-            frame = Frame("spawn", {"branch": branch})
-            reply, fds = await self._wire.ask(frame, fds=[theirs.fileno()], answer="spawned")
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        worker = Worker(Wire(ours), fds[0], reply.body["pid"])
+        worker = await self._first() or await self._new(branch)
         try:
             return worker, await _greet(worker, specs)
         except BaseException:
             worker.close()
             raise
+
+    async def _first(self) -> Worker | None:
+        """The worker that was made with the session, if it has not been taken."""
+        if self._ahead is None:
+            return None
+        reply, (pidfd,) = await self._wire.ask(Frame("spawn"), answer="spawned")
+        wire, self._ahead = self._ahead, None
+        return Worker(wire, pidfd, reply.body["pid"])
+
+    async def _new(self, branch: int) -> Worker:
+        ours, theirs = socket.socketpair()
+        try:
+            frame = Frame("spawn", {"branch": branch})
+            reply, (pidfd,) = await self._wire.ask(frame, fds=[theirs.fileno()], answer="spawned")
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return Worker(Wire(ours), pidfd, reply.body["pid"])
 
     def tell(self, worker: Worker, specs: Sequence[ToolSpec]) -> None:
         """Give a worker other tools. Never waits: what does not go at once goes before its next command."""

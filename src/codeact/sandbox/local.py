@@ -202,13 +202,15 @@ class LocalSandbox:
         bounds = Bounds(limits)
         try:
             with bounds.doors() as doors:  # it is in there before anything of an agent's is started
-                wire, pipes, pidfd = await _fork(server, limits, network, doors.values())
+                ahead = bounds.entered_by(doors)
+                wire, first, pipes, pidfd = await _fork(server, limits, network, doors.values(), ahead=ahead)
         except BaseException:
             await bounds.remove()
             raise
         meter = await bounds.around(pid_of(pidfd), but=doors)
         policy = self._checkpoints
-        session = BoxSession(control=Control(wire), pipes=pipes, tools=None, meter=meter, checkpoints=policy)
+        control = Control(wire, first)
+        session = BoxSession(control=control, pipes=pipes, tools=None, meter=meter, checkpoints=policy)
         try:
             meter.check_room()
             await session.start(server, str(network.policy))
@@ -225,23 +227,30 @@ class LocalSandbox:
 
 
 async def _fork(
-    server: Launched, limits: Limits, network: Plan, doors: Iterable[int]
-) -> tuple[Wire, tuple[Pipe, Pipe], int]:
-    """Ask the server for a session: its control wire, its output pipes and a pidfd of its first process, which goes
-    through the `doors` (see `cgroups.Group.doors`).
+    server: Launched, limits: Limits, network: Plan, doors: Iterable[int], *, ahead: bool
+) -> tuple[Wire, Wire | None, tuple[Pipe, Pipe], int]:
+    """Ask the server for a session: its control wire, that of its first worker, its output pipes and a pidfd of its
+    first process, which goes through the `doors` (see `cgroups.Group.doors`). `ahead`: it may make the worker before
+    anybody asks for it; else that has no wire yet.
     """
     environment = {**network.environment, POLICY: str(network.policy)}
-    body = {"limits": box_limits(limits), "network": network.form, "environment": environment}
+    body = {"limits": box_limits(limits), "network": network.form, "environment": environment, "ahead": ahead}
     with contextlib.ExitStack() as given, contextlib.ExitStack() as kept:
         control, theirs = socket.socketpair()
         given.callback(theirs.close)
         wire = Wire(control, descriptors=True)
         kept.callback(wire.close)
         pipes = tuple(open_pipe(given, kept) for _ in range(2))
+        fds, first = [theirs.fileno(), *(fd for _, fd in pipes), *doors], None
+        if ahead:
+            worker, theirs = socket.socketpair()
+            given.callback(theirs.close)
+            first = Wire(worker)
+            kept.callback(first.close)
+            fds.append(theirs.fileno())
         try:
-            fds = [theirs.fileno(), *(fd for _, fd in pipes), *doors]
             _, (pidfd,) = await server.wire.ask(Frame("open", body), fds=fds, answer="opened")
         except RefusalError as refusal:
             raise MissingLayerError.told(refusal.body) from None
         kept.pop_all()
-    return wire, (pipes[0][0], pipes[1][0]), pidfd
+    return wire, first, (pipes[0][0], pipes[1][0]), pidfd

@@ -141,6 +141,10 @@ class Bounds:
         """See `cgroups.Group.doors`."""
         return self._group.doors()
 
+    def entered_by(self, doors: Collection[Path]) -> bool:
+        """Whether a process that has gone through the doors is held by all there is."""
+        return all(place.folder in doors for place in self._group.places.values())
+
     async def around(self, pid: int, *, but: Collection[Path] = ()) -> Meter:
         """Begin to count and to hold what a process uses, and all that it starts. `but`: where it goes by itself."""
         try:

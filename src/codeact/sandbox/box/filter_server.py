@@ -83,7 +83,7 @@ class _Lodging:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
             channel.close()
-            status = server.in_child(fds, terms)
+            status = server.in_child(fds, terms, ahead=frame.body["ahead"])
             folders.remove(ground.folder)  # what is in it; itself it may not
             os._exit(status)
         self._sessions[pid] = Path(ground.folder)

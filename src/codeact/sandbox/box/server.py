@@ -66,7 +66,7 @@ def serve(channel: Channel, resolver: str, root: Root) -> None:
                 in_tmp=root.shown,
                 proc=root.proc,
             )
-            _open(channel, terms)
+            _open(channel, terms, ahead=frame.body["ahead"])
 
 
 def serve_plain(channel: Channel, options: Mapping[str, Any]) -> None:
@@ -84,13 +84,13 @@ def serve_plain(channel: Channel, options: Mapping[str, Any]) -> None:
         folders.remove(options["folder"])
 
 
-def _open(channel: Channel, terms: session.Terms) -> None:
+def _open(channel: Channel, terms: session.Terms, *, ahead: bool) -> None:
     fds = channel.take_fds()
     try:
         pid = linux.fork_into(confine.NAMESPACES | (0 if terms.network == "open" else linux.NEWNET))
         if pid == 0:
             channel.close()
-            os._exit(in_child(fds, terms))
+            os._exit(in_child(fds, terms, ahead=ahead))
         pidfd = os.pidfd_open(pid)
         channel.send(Frame("opened"), [pidfd])
         os.close(pidfd)
@@ -101,14 +101,17 @@ def _open(channel: Channel, terms: session.Terms) -> None:
             os.close(fd)
 
 
-def in_child(fds: list[int], terms: session.Terms) -> int:
-    """In the child. An exception must not reach the server's own loop, which this process has a copy of."""
+def in_child(fds: list[int], terms: session.Terms, *, ahead: bool = False) -> int:
+    """In the child. An exception must not reach the server's own loop, which this process has a copy of. `ahead`: the
+    last descriptor is the channel of the first worker.
+    """
     try:
         control, stdout, stderr, *doors = fds
+        first = doors.pop() if ahead else None
         for door in doors:
             os.write(door, b"0")  # into a control group; see `codeact.sandbox.cgroups`
             os.close(door)
-        session.run(Channel(socket.socket(fileno=control)), (stdout, stderr), terms)
+        session.run(Channel(socket.socket(fileno=control)), (stdout, stderr), terms, first)
     except BaseException:  # noqa: BLE001 (see above)
         return 1
     return 0

@@ -47,17 +47,22 @@ class Terms:
     around: tuple[Layer, ...] = ()  # what somebody else, a container engine say, has put around the plain form
 
 
-def run(channel: Control, output: tuple[int, int], terms: Terms) -> None:
-    """Serve one session until the host closes the channel."""
+def run(channel: Control, output: tuple[int, int], terms: Terms, first: int | None = None) -> None:
+    """Serve one session until the host closes the channel. `first`: the channel of its first worker, where the host has
+    sent it along.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    session = _Session(channel, output, terms, first)
     try:
+        gate = session.spawn_ahead()
         layers = _around(terms)
+        if gate >= 0:
+            os.close(gate)
         installed.make_room(terms.environment)
     except OSError as error:
         layer = "landlock" if terms.ground else "namespaces"
         channel.send(Frame("failed", {"reason": str(error), "layer": layer}))
         return
-    session = _Session(channel, output, terms)
     rows = [layer.as_json() for layer in layers]
     ready = {"layers": rows, "workspace": session.workspace, "branching": terms.workspace is None and not terms.ground}
     channel.send(Frame("ready", ready))
@@ -114,8 +119,27 @@ def _confinement(terms: Terms) -> Closes:
     return Confinement(allowance=terms.allowance, isolated=bool(terms.around), keeps=(), writable=confine.ELSEWHERE)
 
 
+@dataclass(frozen=True, slots=True)
+class _After:
+    """The layers of a worker that is there before those of its session are. What it would have inherited it makes."""
+
+    gate: int  # at its end when they are
+    environment: Mapping[str, str]
+    own: Closes
+
+    def close(self) -> list[Layer]:
+        os.read(self.gate, 1)
+        os.close(self.gate)
+        installed.make_room(self.environment)
+        return self.own.close()
+
+
 class _Session:
-    def __init__(self, channel: Control, output: tuple[int, int], terms: Terms) -> None:
+    def __init__(self, channel: Control, output: tuple[int, int], terms: Terms, first: int | None) -> None:
+        self._first = [] if first is None else [first]  # channels of workers that were announced
+        self._ahead = 0  # pid of a worker that has one
+        self._alone = terms.workspace is None and not terms.ground  # in namespaces of its own
+        self._environment = terms.environment
         self._channel = channel
         self._output = {MAIN: output}
         self._confinement = _confinement(terms)
@@ -147,7 +171,8 @@ class _Session:
         branch = body.get("branch", MAIN)
         match kind:
             case "spawn":
-                pid = self._spawn(branch, self._channel.take_fds()[0])
+                pid = self._ahead or self._spawn(branch, *(self._channel.take_fds() or [self._first.pop()]))
+                self._ahead = 0
                 return Frame("spawned", {"pid": pid}), [os.pidfd_open(pid)]
             case "adopt":  # a worker has copied itself
                 return Frame("adopted"), [self.children.adopt(body["pid"])]
@@ -207,6 +232,29 @@ class _Session:
             raise
         self._output[number] = (output[0], output[1])
         return number
+
+    def spawn_ahead(self) -> int:
+        """Make the first worker before there is anything around it, where namespaces will hold it all the same: it
+        comes to life while the layers are made, and waits for them before it closes itself in. What to close once they
+        are there; -1 for nothing.
+        """
+        if not (self._first and self._alone):
+            return -1
+        fd = self._first.pop()
+        there, gate = os.pipe()
+        if (pid := os.fork()) == 0:
+            try:
+                os.close(gate)
+                self._channel.close()
+                after = _After(there, self._environment, self._confinement)
+                worker.run(Channel(socket.socket(fileno=fd)), self._output[MAIN], after, self.workspace)
+            finally:  # whatever happens, this copy must not go on as the session
+                os._exit(1)
+        self._ahead = pid
+        self.children.expect(pid)
+        os.close(there)
+        os.close(fd)
+        return gate
 
     def _spawn(self, branch: int, fd: int) -> int:
         root, output = self._branches.root(branch), self._output[branch]

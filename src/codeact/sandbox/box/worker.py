@@ -55,13 +55,13 @@ def _prepare(
     linux.die_with_parent()
     os.setsid()  # so that `os.killpg(0, …)` reaches the worker's own kin only
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.chdir(workspace)
-    streams = Streams(*output)
-    layers = confinement.close()
     random.seed()
     if numpy := sys.modules.get("numpy"):  # else every session would draw the same numbers
         numpy.random.seed(random.getrandbits(32))  # a number, because a seed of its own choice goes through much code
-    return Worker(channel, streams, workspace), layers
+    worker = Worker(channel, Streams(*output), workspace)
+    layers = confinement.close()
+    os.chdir(workspace)
+    return worker, layers
 
 
 class Worker:
