@@ -29,6 +29,12 @@ def export(
     ] = VALIDATION,
     seed: Annotated[int, option("--seed", help="Which tasks those are.")] = 0,
     name: Annotated[str, option("--name", help="Of the data set, for its card.")] = "CodeActInstruct",
+    pairs: Annotated[
+        list[Path] | None,
+        option(
+            "--pairs", metavar="RESULTS", help="Write pairs for `train --dpo`, with failed episodes of these files."
+        ),
+    ] = None,
     tokenizer: Annotated[
         str,
         option("--tokenizer", metavar="FILE", help="Count with this GGUF file's tokenizer; default: estimate."),
@@ -37,7 +43,16 @@ def export(
 ) -> int:
     """Write rows as a data set: training and validation, split by task, and a card with its numbers."""
     exported = export_rows(
-        Export(rows=rows, folder=out, to=to, validation=validation, seed=seed, name=name, counter=counter(tokenizer))
+        Export(
+            rows=rows,
+            folder=out,
+            to=to,
+            validation=validation,
+            seed=seed,
+            name=name,
+            counter=counter(tokenizer),
+            pairs=pairs or (),
+        )
     )
     if json:
         write_line(sys.stdout, {"kind": "export", **_record(exported)})

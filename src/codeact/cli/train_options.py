@@ -47,6 +47,10 @@ class TrainOptions:
     ] = None
     template: Annotated[Path | None, _rows(help="A chat template in place of the base's own.")] = None
     full: Annotated[bool, _learning("--full", help="Train all weights, not an adapter.")] = False
+    dpo: Annotated[
+        bool, _learning("--dpo", help="The rows are pairs, of which one is to be preferred (instruct export --pairs).")
+    ] = False
+    beta: Annotated[float | None, _learning(help="Of --dpo: what leaving the base costs; default: 0.1.")] = None
     rank: Annotated[int | None, _learning(min=1, help="Of the adapter; default: 16.")] = None
     alpha: Annotated[int | None, _learning(min=1, help="The adapter's scale times its rank; default: twice that.")] = (
         None
@@ -54,7 +58,8 @@ class TrainOptions:
     dropout: Annotated[float | None, _learning(min=0.0, help="Of the adapter's inputs; default: 0.")] = None
     epochs: Annotated[float | None, _learning(help="How often each row is seen; default: 5.")] = None
     rate: Annotated[
-        float | None, _learning(help="Learning rate at its peak; default: 2e-4 for an adapter, 1e-5 with --full.")
+        float | None,
+        _learning(help="Learning rate at its peak; default: 2e-4 for an adapter, 5e-5 with --dpo, 1e-5 with --full."),
     ] = None
     warmup: Annotated[
         int | None, _learning(metavar="STEPS", min=0, help="Default: 50, or a tenth of all steps if that is less.")

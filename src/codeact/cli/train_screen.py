@@ -99,14 +99,18 @@ class LiveBar:
 
 def in_words(progress: Stepped) -> str:
     """Loss, pace and time left, in one line."""
-    parts = [f"epoch {progress.epoch:.2f}", f"loss {progress.loss:.4f}", f"{progress.tokens_per_second:,.0f} tokens/s"]
+    parts = [f"epoch {progress.epoch:.2f}", f"loss {progress.loss:.4f}"]
+    if progress.margin is not None:
+        parts.append(f"margin {progress.margin:+.3f}")
+    parts.append(f"{progress.tokens_per_second:,.0f} tokens/s")
     if progress.left:
         parts.append(f"{describe.seconds(progress.left)} left")
     return ", ".join(parts)
 
 
 def validated(progress: Validated) -> str:
-    return f"after epoch {progress.epoch:.2f}: validation loss {progress.loss:.4f}"
+    margin = "" if progress.margin is None else f", margin {progress.margin:+.3f}"
+    return f"after epoch {progress.epoch:.2f}: validation loss {progress.loss:.4f}{margin}"
 
 
 def print_plan(plan: Planned, console: Console) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Literal, cast
 from codeact.errors import MissingExtraError, SetupError, UsageError
 from codeact.instruct.card import card
 from codeact.instruct.forms import FORMS
+from codeact.instruct.pairs import Pair, pairs_of
 from codeact.instruct.row import Row, read_rows, write_records
 from codeact.instruct.selection import report_of
 from codeact.instruct.split import PARTS, Part, part_of
@@ -34,6 +35,7 @@ class Export:
     seed: int = 0
     name: str = "CodeActInstruct"
     counter: Counter = field(default=estimated)
+    pairs: Sequence[Path] = ()  # results with failed episodes: what is written are pairs, of the rows that have one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,23 +51,28 @@ def export(wanted: Export) -> Exported:
     """Write the folder: a file for each part, and the card. The rows are read several times, and never all in memory.
 
     Raises:
-        UsageError: rows that cannot be read, two with one id, a share that is none, or files that are there already.
+        UsageError: rows that cannot be read, two with one id, a share that is none, files that are there already, or
+            pairs were asked for and no row has one.
         SetupError: it cannot be written.
         MissingExtraError: Parquet needs the extra `instruct`.
     """
+    if wanted.pairs and wanted.to != "messages":
+        raise UsageError(f"pairs are written as messages, and not as {wanted.to!r}")
     if not 0 <= wanted.validation < 1:
         raise UsageError(f"the share for validation is {wanted.validation}, and should be from 0 to below 1")
-    write, suffix = _writer(wanted.to)
+    pairs = pairs_of(read_rows(wanted.rows), wanted.pairs) if wanted.pairs else None
+    write, suffix = _pair_writer(pairs) if pairs else _writer(wanted.to)
     places: dict[Part, Path] = {part: wanted.folder / f"{part}.{suffix}" for part in PARTS}
     page = wanted.folder / "README.md"
     if there := next((path for path in (*places.values(), page) if path.exists()), None):
         raise UsageError(f"{str(there)!r} exists; give another folder, or move it away")
     numbers = Numbers(wanted.counter, wanted.validation, wanted.seed)
-    parts = {part for part, _ in numbers.counted(_once(wanted.rows))}
+    parts = {part for part, _ in numbers.counted(_paired(_once(wanted.rows), pairs))}
     files: dict[Part, Path] = {part: path for part, path in places.items() if part in parts}
     for part, path in files.items():
-        write(path, _of_part(wanted, part))
-    text = card(wanted.name, numbers, {part: path.name for part, path in files.items()}, wanted.to, _report(wanted))
+        write(path, _paired(_of_part(wanted, part), pairs))
+    form = "pairs" if pairs else wanted.to
+    text = card(wanted.name, numbers, {part: path.name for part, path in files.items()}, form, _report(wanted))
     try:
         page.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -83,6 +90,14 @@ def _writer(to: Target) -> tuple[Callable[[Path, Iterable[Row]], int], str]:
             raise MissingExtraError("instruct", "an export to Parquet") from error
     form = FORMS[to]
     return (lambda path, rows: write_records(path, map(form.to_record, rows))), "jsonl"
+
+
+def _pair_writer(pairs: Mapping[str, Pair]) -> tuple[Callable[[Path, Iterable[Row]], int], str]:
+    return (lambda path, rows: write_records(path, (pairs[row.id].to_record() for row in rows))), "jsonl"
+
+
+def _paired(rows: Iterable[Row], pairs: Mapping[str, Pair] | None) -> Iterator[Row]:
+    return (row for row in rows if pairs is None or row.id in pairs)
 
 
 def _once(path: Path) -> Iterator[Row]:

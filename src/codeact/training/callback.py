@@ -96,8 +96,9 @@ class Telling(TrainerCallback):
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero:
-            loss = float(kwargs["metrics"]["eval_loss"])
-            self._report(Validated(step=state.global_step, epoch=state.epoch or 0.0, loss=loss))
+            found: dict[str, float] = kwargs["metrics"]
+            loss, margin = found["eval_loss"], found.get("eval_margin")
+            self._report(Validated(step=state.global_step, epoch=state.epoch or 0.0, loss=loss, margin=margin))
             self.draw(state)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -130,6 +131,7 @@ class Telling(TrainerCallback):
             tokens_per_second=read / seconds,
             seconds=seconds,
             left=seconds / done * (state.max_steps - state.global_step) if done else 0.0,
+            margin=logs.get("margin"),
         )
 
 

@@ -14,8 +14,8 @@ from codeact.errors import UsageError
 from codeact.training.chat import Chat
 from codeact.training.counts import Counts
 from codeact.training.packing import Pack, alone, pack
-from codeact.training.rows import Row, read_rows
-from codeact.training.sequences import Sequence, encode_rows
+from codeact.training.rows import Row, read_pairs, read_rows
+from codeact.training.sequences import Sequence, encode_pairs, encode_rows
 from codeact.training.settings import Settings
 
 
@@ -71,6 +71,8 @@ def prepare(files: Files, chat: Chat, settings: Settings) -> Prepared:
     Raises:
         UsageError: a file is not what it should be, or the template does not say what is trained.
     """
+    if settings.dpo:
+        return _pairs(files, chat, settings)
     sequences, counts = _encoded(files.data, chat, settings)
     found = {"data": counts}
     if files.general:
@@ -83,6 +85,25 @@ def prepare(files: Files, chat: Chat, settings: Settings) -> Prepared:
         packs=_packed(sequences, settings),
         validation=_packed(validation, settings),
         counts=found,
+        length=settings.length,
+    )
+
+
+def _pairs(files: Files, chat: Chat, settings: Settings) -> Prepared:
+    """A pack of each pair: their beginning is computed once."""
+    if files.general:
+        raise UsageError("general conversations cannot be mixed in with dpo: a pair is not one of them")
+    groups = {"data": files.data, "validation": files.validation}
+    encoded = {
+        name: encode_pairs((pair for path in paths for pair in read_pairs(path)), chat, length=settings.length)
+        for name, paths in groups.items()
+        if paths
+    }
+    packs = {name: [Pack(pair) for pair in pairs] for name, (pairs, _) in encoded.items()}
+    return Prepared(
+        packs=packs["data"],
+        validation=packs.get("validation", []),
+        counts={name: counts for name, (_, counts) in encoded.items()},
         length=settings.length,
     )
 

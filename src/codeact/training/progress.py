@@ -35,12 +35,13 @@ class Stepped:
     step: int
     steps: int
     epoch: float
-    loss: float  # mean over the trained tokens of the step
+    loss: float  # mean over the trained tokens of the step, or over its pairs
     rate: float
     norm: float  # of the gradient, before it is clipped
     tokens_per_second: float  # read, since the start
     seconds: float  # since the start
     left: float  # seconds
+    margin: float | None = None  # by how much chosen ways have gained on rejected ones, where pairs are trained on
     kind: Literal["stepped"] = "stepped"
 
 
@@ -51,6 +52,7 @@ class Validated:
     step: int
     epoch: float
     loss: float
+    margin: float | None = None
     kind: Literal["validated"] = "validated"
 
 

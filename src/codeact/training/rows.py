@@ -1,20 +1,22 @@
 """Rows to train on: conversations, a JSON object a line, as `codeact instruct` writes them or as others do.
 
 Read are our own rows and chat exports (`messages`: role, content), the paper's (`conversations`: role, content;
-appendix on data) and ShareGPT's (`conversations`: from, value). Other fields are left alone.
+appendix on data) and ShareGPT's (`conversations`: from, value). Other fields are left alone. A pair has a `prompt` and
+two ways in which it went on, `chosen` and `rejected`, each a list of messages.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from codeact.errors import UsageError
 
 Role = Literal["system", "user", "assistant"]
+Made = TypeVar("Made")
 _ROLES: Mapping[str, Role] = {
     "system": "system",
     "user": "user",
@@ -45,6 +47,14 @@ class Row:
     messages: tuple[RowMessage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two conversations with one beginning, which is context in both; the first is to be preferred."""
+
+    chosen: Row
+    rejected: Row
+
+
 class _RowError(Exception):
     """What is wrong with a line."""
 
@@ -55,16 +65,29 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         UsageError: the file cannot be read, is empty, cut short, or holds something else than rows; names the line.
     """
+    return _read(path, _row)
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """All pairs of a file.
+
+    Raises:
+        UsageError: as `read_rows`.
+    """
+    return _read(path, _pair)
+
+
+def _read(path: Path, make: Callable[[Mapping[str, Any], str], Made]) -> list[Made]:
     try:
         lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # JSON may hold other ends of lines
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the rows in {str(path)!r}: {error}") from error
-    rows: list[Row] = []
+    rows: list[Made] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            rows.append(_row(_parsed(line, last=number == len(lines)), f"line {number}"))
+            rows.append(make(_parsed(line, last=number == len(lines)), f"line {number}"))
         except _RowError as error:
             raise UsageError(f"{str(path)!r}, line {number}: {error}") from error
     if not rows:
@@ -91,6 +114,22 @@ def _row(value: Mapping[str, Any], default_id: str) -> Row:
     if not any(message.trained for message in messages):
         raise _RowError("no message of the assistant is there to train on")
     return Row(str(value.get("id", default_id)), messages)
+
+
+def _pair(value: Mapping[str, Any], default_id: str) -> Pair:
+    parts = [cast("list[Any]", value.get(name)) for name in ("prompt", "chosen", "rejected")]
+    if not all(isinstance(part, list) and part for part in parts):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise _RowError(
+            "a pair has `prompt`, `chosen` and `rejected`, each a list of messages; `codeact instruct export --pairs` "
+            "writes some"
+        )
+    prompt, *ways = (tuple(_messages(part)) for part in parts)
+    context = tuple(replace(message, copied=True) for message in prompt)
+    if not all(any(message.trained for message in way) for way in ways):
+        raise _RowError("`chosen` and `rejected` both need a message of the assistant to train on")
+    name = str(value.get("id", default_id))
+    chosen, rejected = (Row(name, context + way) for way in ways)
+    return Pair(chosen, rejected)
 
 
 def _messages(given: Sequence[Any]) -> Iterator[RowMessage]:

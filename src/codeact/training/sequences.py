@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from codeact.errors import UsageError
 from codeact.training.chat import Chat, Rendered, Tokenized
 from codeact.training.counts import Counts
-from codeact.training.rows import Row
+from codeact.training.rows import Pair, Row
 from codeact.training.settings import TooLong
 
 IGNORED = -100  # the label of a token without loss
@@ -82,6 +82,40 @@ def encode_rows(
         turns_cut=turns_cut,
         dropped=total - len(kept),
     )
+
+
+def encode_pairs(pairs: Iterable[Pair], chat: Chat, *, length: int) -> tuple[list[tuple[Sequence, Sequence]], Counts]:
+    """The two sequences of each pair, the chosen one first. A pair of which one does not fit is dropped: cut short, it
+    would be compared with something whole.
+
+    Raises:
+        UsageError: as `encode_rows`.
+    """
+    kept: list[tuple[Sequence, Sequence]] = []
+    total = longest = 0
+    for pair in pairs:
+        chosen, rejected = (_entire(row, chat) for row in (pair.chosen, pair.rejected))
+        total, longest = total + 1, max(longest, len(chosen), len(rejected))
+        if max(len(chosen), len(rejected)) <= length:
+            kept.append((chosen, rejected))
+    if not kept:
+        raise UsageError(f"none of {total:,} pairs fits in --length {length:,}; the longest row has {longest:,} tokens")
+    sequences = [sequence for pair in kept for sequence in pair]
+    return kept, Counts(
+        rows=total,
+        sequences=len(sequences),
+        tokens=sum(map(len, sequences)),
+        trained=sum(int(sequence.trained.sum()) for sequence in sequences),
+        longest=longest,
+        cut=0,
+        turns_cut=0,
+        dropped=total - len(kept),
+    )
+
+
+def _entire(row: Row, chat: Chat) -> Sequence:
+    encoded = _encode(row, chat)
+    return _sequence(row, encoded, encoded.ends[-1])
 
 
 def _sequence(row: Row, encoded: _Encoded, end: int) -> Sequence:

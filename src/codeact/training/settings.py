@@ -16,11 +16,13 @@ class Settings:
     """The defaults are the paper's (section on training) where one exists and the machine allows it."""
 
     full: bool = False  # train all weights, and not an adapter of low rank (LoRA)
+    dpo: bool = False  # the rows are pairs, and what is learned is to prefer one to the other (DPO)
+    beta: float = 0.1  # of DPO: how much it costs to leave the base
     rank: int = 16  # of the adapter's matrices, in every linear layer but the last
     alpha: int | None = None  # the adapter counts alpha / rank times; None: twice the rank
     dropout: float = 0.0  # of the adapter's inputs
     epochs: float = 5.0
-    rate: float | None = None  # None: 1e-5 for all weights, as the paper; 2e-4 for an adapter
+    rate: float | None = None  # None: 1e-5 for all weights, as the paper; 2e-4 for an adapter, 5e-5 by DPO
     warmup: int | None = None  # steps; None: 50 as the paper, or a tenth of all steps if that is less
     decay: float = 0.1  # the cosine ends at this share of the rate
     weight_decay: float = 0.01
@@ -38,7 +40,7 @@ class Settings:
     template: str | None = None  # a chat template (text), in place of the base's own
 
     def __post_init__(self) -> None:
-        for name in ("rank", "alpha", "epochs", "rate", "length", "batch", "at_once", "save_every", "clip"):
+        for name in ("rank", "alpha", "epochs", "rate", "length", "batch", "at_once", "save_every", "clip", "beta"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} of a training must be positive, not {value!r}")
@@ -54,13 +56,16 @@ class Settings:
         if self.warmup is not None and self.warmup < 0:
             raise UsageError(f"warmup of a training cannot be {self.warmup!r} steps")
 
+        if self.dpo and self.full:
+            raise UsageError("dpo trains an adapter, because the base without it is what it is compared with; no full")
+
     @property
     def scale(self) -> int:
         return self.alpha or 2 * self.rank
 
     @property
     def peak_rate(self) -> float:
-        return self.rate or (1e-5 if self.full else 2e-4)
+        return self.rate or (1e-5 if self.full else 5e-5 if self.dpo else 2e-4)
 
     @property
     def packs_per_step(self) -> int:
