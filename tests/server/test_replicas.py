@@ -45,10 +45,10 @@ async def test_a_chat_is_one_whichever_replica_is_asked_and_outlives_each(
 async def use_it(client: Client) -> RemoteChat:
     """Each request goes to another replica than the one before, and the interpreter is the same all the time."""
     chat = await client.create()
-    assert [(await chat.ask("Count")).answer for _ in range(3)] == ["It is 1.", "It is 2.", "It is 3."]
     for name in ("a.txt", "b é.txt"):
         await chat.put(name, name.encode() * 100_000)
         assert await chat.get(name) == name.encode() * 100_000
+    assert [(await chat.ask("Count")).answer for _ in range(3)] == ["It is 1.", "It is 2.", "It is 3."]
     for _ in range(2):
         assert {file.path for file in await chat.files()} == {"a.txt", "b é.txt"}
         assert ("x", "3") in [(variable.name, variable.preview) for variable in await chat.variables()]
