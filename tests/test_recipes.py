@@ -25,6 +25,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 
 @pytest.mark.model
 @pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks for it
 def test_the_smallest_recipe_goes_the_whole_road(tmp_path: Path, smollm2: str, weights_store: Store) -> None:
     env = {
         **os.environ,
