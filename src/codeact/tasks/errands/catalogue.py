@@ -9,7 +9,7 @@ from random import Random
 
 from codeact.tasks.answers import Expected
 from codeact.tasks.base import Environment
-from codeact.tasks.errands.errand import Errand, Slip, answering
+from codeact.tasks.errands.errand import Errand, answering
 from codeact.tasks.naming import words
 from codeact.tasks.oracle import Cell
 from codeact.tools import ToolSource
@@ -106,7 +106,7 @@ def lookup(rng: Random) -> Errand:
     look = Cell("print(screen())", rng.choice(("Let me see the screen first.", "I look at where I am.")))
     cells = [look]
     if rng.random() < 0.3:
-        cells.append(Slip(f'page = press("{entry}")\nprint(page)', f"Perhaps {entry} can be opened directly."))
+        cells.append(Cell(f'page = press("{entry}")\nprint(page)', f"Perhaps {entry} can be opened directly."))
         cells.append(
             Cell(
                 f'page = press("{section}")\nprint(page)',

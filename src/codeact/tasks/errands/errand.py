@@ -16,11 +16,6 @@ from codeact.types import JSON
 Open = Callable[[str], AbstractAsyncContextManager[Environment]]
 
 
-@dataclass(frozen=True, slots=True)
-class Slip(Cell):
-    """An action that fails: the expert guessed, and goes on from what the error says."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
     """A task before it has an id and rules."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from codeact.tasks.answers import CENTS
-from codeact.tasks.errands.errand import Errand, Slip, answering, errand
+from codeact.tasks.errands.errand import Errand, answering, errand
 from codeact.tasks.naming import words
 from codeact.tasks.oracle import Cell
 from codeact.tools import ToolSource
@@ -98,7 +98,7 @@ def _cheapest(rng: Random, depot: Depot) -> Errand:
         f'data = parcel("{number}")\nzone = zone_of(data["town"])\nprint(data, zone)',
         f"First I see what parcel {number} weighs, and in which zone its town is.",
     )
-    guess = Slip(
+    guess = Cell(
         'print(rate(zone, "express"))',
         "I don't know which services there are. I try one; if it is wrong, the error may tell.",
     )
