@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from codeact.rollouts import OracleRow, oracle_rows
 from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import Expected, suite
 from codeact.tasks.errands.suite import KINDS
-from codeact.types import CodeAction
+from codeact.types import CodeAction, ExecResult, Step
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +56,27 @@ async def test_some_experts_guess_fail_and_go_on_from_what_the_error_says(warm_s
     assert all(one.verdict.correct for one in row.episodes)
     said = [step.observation.text for one in row.episodes for step in one.result.trajectory.steps if step.observation]
     assert any("there is no service 'express'" in text for text in said)
-    assert any("There is no button" in text for text in said)
+    assert any("there is no button" in text for text in said)
+
+
+async def test_slips_fail_and_the_way_out_of_them_says_why(warm_sandbox: LocalSandbox) -> None:
+    tasks = SUITE.tasks(seed=2, count=24, kinds=["offers", "undo", "hiring"])
+    [row] = await oracle_rows(tasks, formats=["code"], sandbox=warm_sandbox)
+    assert all(one.verdict.correct for one in row.episodes)
+    slipped = twice = 0
+    for episode in row.episodes:
+        codes = [action.code for action in map(code_of, episode.result.trajectory.steps) if action]
+        failed = [
+            isinstance(step.result, ExecResult) and bool(step.result.error) for step in episode.result.trajectory.steps
+        ]
+        assert not failed[-1]
+        slipped += any(failed)
+        twice += any(before == after for before, after in pairwise(codes))
+    assert 24 > slipped > twice > 0
+
+
+def code_of(step: Step) -> CodeAction | None:
+    return step.reply.action if step.reply and isinstance(step.reply.action, CodeAction) else None
 
 
 def test_the_same_seed_gives_the_same_tasks_and_another_one_others() -> None:

@@ -59,7 +59,7 @@ class Terminal:
     def press(self, button: str) -> str:
         """Press a button of the screen, by its name; gives the new screen."""
         if button not in self._buttons():
-            return f"There is no button {button!r} here.\n{self.screen()}"
+            raise ValueError(f"there is no button {button!r} here, but: {', '.join(self._buttons())}")
         match button:
             case "Back":
                 self.section, self.part, self.entry = ("", 0, "") if not self.entry else (self.section, self.part, "")

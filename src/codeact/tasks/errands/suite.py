@@ -9,8 +9,9 @@ from typing import cast
 
 from codeact.errors import UsageError
 from codeact.tasks.base import Profile, Rules, Suite, Task
-from codeact.tasks.errands import catalogue, listings, pipes, sending
+from codeact.tasks.errands import beads, catalogue, codes, handbook, hiring, listings, pipes, quotes, sending
 from codeact.tasks.errands.errand import Generate
+from codeact.tasks.errands.slips import with_slip
 from codeact.tasks.oracle import Cells
 
 KINDS: Mapping[str, Generate] = {
@@ -25,6 +26,12 @@ KINDS: Mapping[str, Generate] = {
     "tally": catalogue.tally,
     "trains": listings.trains,
     "stations": listings.stations,
+    "undo": codes.undo,
+    "handbook": handbook.handbook,
+    "offers": quotes.offers,
+    "several": codes.several,
+    "beads": beads.beads,
+    "hiring": hiring.hiring,
 }
 BARE = (
     "Use the functions. Answer with the value alone.",
@@ -52,14 +59,14 @@ def tasks(*, seed: int = 0, count: int = 44, kinds: str | Sequence[str] = tuple(
 def _task(kind: str, seed: int, number: int) -> Task:
     id = f"{kind}/{seed}.{number}"
     rng = Random(id)  # noqa: S311 -- not for secrets; a text seeds the same everywhere
-    made = KINDS[kind](rng)
+    made, bare = KINDS[kind](rng), rng.choice(BARE)
     return Task(
         id=id,
         domain=kind,
-        prompt=f"{made.prompt} {rng.choice(BARE)}",
+        prompt=f"{made.prompt} {bare}",
         open=made.open,
         judge=made.judge,
-        oracles={"code": Cells(made.cells)},
+        oracles={"code": Cells(with_slip(rng, made.cells))},
         rules=RULES,
         labels={"source": "codeact/errands", "licence": "own"},
     )
