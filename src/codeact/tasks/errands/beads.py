@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from codeact.tasks.errands.errand import Errand, answering, errand
+from codeact.tasks.errands.errand import Errand, answering, check_kind, errand
 from codeact.tasks.oracle import Cell
 from codeact.tools import ToolSource
 from codeact.types import JSON
@@ -33,16 +33,13 @@ def tally(beads: str) -> dict[str, int]:
 
 def most_frequent(counts: dict[str, int]) -> str:
     """The colour with the highest count, the first of those that are equal; takes what `tally` gives."""
-    if not isinstance(counts, dict):
-        raise TypeError(f"most_frequent takes a dictionary of counts, as tally gives it, not {counts!r}")
+    check_kind([counts], dict, "most_frequent takes a dictionary of counts, as tally gives it")
     return max(counts, key=lambda colour: counts[colour])
 
 
 def thread(*strings: str) -> str:
     """One string of beads out of several, in their order."""
-    for string in strings:
-        if not isinstance(string, str):
-            raise TypeError(f"thread takes strings of beads, each as an argument of its own, not {string!r}")
+    check_kind(strings, str, "thread takes strings of beads, each as an argument of its own")
     return "".join(strings)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from codeact.tasks.errands.errand import Errand, answering, errand
+from codeact.tasks.errands.errand import Errand, answering, check_kind, errand
 from codeact.tasks.naming import words
 from codeact.tasks.oracle import Cell
 from codeact.tools import ToolSource
@@ -63,8 +63,7 @@ def count_characters(text: str) -> int:
 
 def longest_of(*texts: str) -> str:
     """The longest of some texts, the first of those that are equally long."""
-    if not texts or not all(isinstance(text, str) for text in texts):
-        raise TypeError("longest_of takes texts, each as an argument of its own: longest_of(first, second)")
+    check_kind(texts, str, "longest_of takes texts, each as an argument of its own")
     return max(texts, key=len)
 
 

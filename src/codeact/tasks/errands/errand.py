@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from random import Random
+from types import UnionType
 
 from codeact.tasks.answers import Expected
 from codeact.tasks.base import Environment, workbench
@@ -39,6 +40,17 @@ def errand(
         open=workbench(lambda actions: tools()),
         judge=Expected(value, tolerance),
     )
+
+
+def check_kind(values: Iterable[object], kind: type | UnionType, rule: str) -> None:
+    """For tools that say which kind of value they take.
+
+    Raises:
+        TypeError: one of the values is of another.
+    """
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{rule}, not {value!r}")
 
 
 def answering(rng: Random, name: str) -> Cell:

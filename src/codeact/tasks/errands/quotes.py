@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from codeact.tasks.answers import CENTS
-from codeact.tasks.errands.errand import Errand, answering, errand
+from codeact.tasks.errands.errand import Errand, answering, check_kind, errand
 from codeact.tasks.oracle import Cell
 from codeact.tools import ToolSource
 
@@ -58,9 +58,7 @@ def sum_of(amounts: Sequence[float]) -> float:
 
 
 def _numbers(amounts: Sequence[float]) -> Sequence[float]:
-    for amount in amounts:
-        if not isinstance(amount, int | float):
-            raise TypeError(f"an amount is a number, not {amount!r}")
+    check_kind(amounts, int | float, "an amount is a number")
     return amounts
 
 
