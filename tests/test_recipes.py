@@ -63,6 +63,15 @@ def test_the_smallest_recipe_goes_the_whole_road(tmp_path: Path, smollm2: str, w
         cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
     assert written.returncode == 0, written.stderr
+    shipped = subprocess.run(
+        [sys.executable, RECIPES / "ship.py", tmp_path / "out/adapter", "codeact-tiny", "--base", smollm2,
+         "--description", "acts a little", "--into", tmp_path / "adapters"],
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert shipped.returncode == 0, shipped.stderr
+    [model] = Store(weights_store.root, adapters=tmp_path / "adapters").adapted().values()
+    assert (model.name, model.licence, model.base.name) == ("codeact-tiny", "Apache-2.0", smollm2)
+    assert model.description == f"acts a little; on {smollm2}"
     assert same_words(tmp_path / "served", weights_store.path(smollm2), tmp_path / "out/adapter")
 
 
