@@ -20,7 +20,8 @@ from codeact.sandbox.local import LocalSandbox
 pytestmark = pytest.mark.anyio
 
 LIMIT = 0.3  # seconds
-PATIENCE = 40.0  # seconds for what takes 3 on a quiet machine; a hang takes for ever
+GRACE = 3.0  # seconds after the limit, by which `run` has come back
+PATIENCE = 40.0  # seconds for the same where other tests have the processors; a hang takes for ever
 MiB = 1 << 20
 CHANNEL = "[int(n) for n in os.listdir('/proc/self/fd') if 'socket' in os.readlink('/proc/self/fd/' + n)]"
 
@@ -90,16 +91,35 @@ async def small(bare: LocalSandbox) -> AsyncIterator[Session]:
         yield session
 
 
-@pytest.mark.parametrize("name", ENDLESS)
-async def test_an_action_ends_whatever_it_does(small: Session, neighbour: Session, name: str) -> None:
+async def outlived(small: Session, neighbour: Session, name: str) -> float:
+    """Seconds until the action was over; both sessions go on after it."""
+    began = anyio.current_time()
     with anyio.fail_after(PATIENCE):
         result = await small.run(ENDLESS[name], time_limit=LIMIT)
+    took = anyio.current_time() - began
     assert result.error is not None
     with anyio.fail_after(PATIENCE):
         assert (await neighbour.run("x")).value == "'untouched'"
         await small.reset()
         assert (await small.run("import os\nfor n in os.listdir(): os.path.isfile(n) and os.remove(n)")).error is None
         assert (await small.run("6 * 7")).value == "42"
+    return took
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_an_action_ends_whatever_it_does(small: Session, neighbour: Session, name: str) -> None:
+    await outlived(small, neighbour, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_an_action_is_over_three_seconds_after_its_limit(small: Session, neighbour: Session, name: str) -> None:
+    """Asserts a time, as no other test does: it is what `run` promises. So it has the machine to itself, by
+    `make time-outs`, and is left out where tests share the processors.
+    """
+    took = await outlived(small, neighbour, name)
+    print(f"{name}: {took:.2f} s")
+    assert took < LIMIT + GRACE
 
 
 def test_no_time_limit_depends_on_a_clock_that_can_be_set() -> None:
