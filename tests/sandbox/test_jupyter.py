@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,6 +77,27 @@ async def test_a_workspace_of_the_owner_is_used_and_kept(server: Running, tmp_pa
         assert (await session.run("open('data.csv').readline()")).value == r"'a,b\n'"
         await session.put("made.txt", b"x")
     assert sorted(os.listdir(tmp_path)) == ["data.csv", "made.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("file", "Not a directory"),
+        ("file/below", "Not a directory"),
+        ("/sys", "(not permitted|denied|Read-only file system)"),  # to root too
+        ("a\0b", "embedded null byte"),
+    ],
+)
+async def test_a_workspace_that_cannot_be_used_is_named(
+    server: Running, tmp_path: Path, name: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    before = await server.kernels()
+    place = str(tmp_path / name)
+    with pytest.raises(SandboxError, match=f"{re.escape(repr(place))} cannot be used: .*{reason}.*; name a folder"):
+        async with sandbox(server, workspace=place).open():
+            pass
+    assert await server.kernels() == before
 
 
 async def test_what_the_server_refuses_is_told_with_the_remedy(server: Running) -> None:

@@ -138,10 +138,20 @@ def _workspace(wanted: str | None, *, known: bool) -> str:
         folder = Path(tempfile.mkdtemp(prefix="codeact-"), "work")
         folder.mkdir()
         return str(folder)
-    if known and not Path(wanted).is_dir():
+    place = Path(wanted).absolute()
+    if known and not place.is_dir():
         raise RuntimeError(f"{wanted!r} is gone: this kernel does not see the files of the one before")
-    Path(wanted).mkdir(parents=True, exist_ok=True)
-    return wanted
+    try:
+        if not place.exists():
+            place.mkdir(parents=True)
+        with tempfile.TemporaryFile(dir=place, buffering=0) as probe:
+            probe.write(b"x")
+    except (OSError, ValueError) as error:
+        raise RuntimeError(
+            f"the workspace {wanted!r} cannot be used: {error}; name a folder by workspace= that the kernel can write "
+            "to and that has room, or none for a new one per session"
+        ) from None
+    return str(place)
 
 
 @contextlib.contextmanager

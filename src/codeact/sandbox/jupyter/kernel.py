@@ -70,7 +70,7 @@ class Kernel:
                 await self.link.execute(code, cell := uuid.uuid4().hex)
                 while (said := await self.link.receive()) != Ended(cell):
                     if isinstance(said, Ended) and said.request == cell:
-                        raise SandboxError(f"this kernel cannot be used: {said.error}; a Python kernel is needed")
+                        raise SandboxError(f"this kernel (a Python one is needed) cannot be used: {said.error}")
         except (WireClosedError, TimeoutError) as error:
             raise SandboxError(f"the kernel did not start: {error or 'no answer'}") from None
         return await self.ask("start", {"tools": list(tenancy.tools)}, answer="ready")
