@@ -11,12 +11,18 @@ import pytest
 
 from codeact.errors import TrajectoryError, UsageError
 from codeact.instruct.candidate import About, Candidate, of_trajectory
+from codeact.instruct.collection import collect, repairs_of
+from codeact.instruct.learned import Learned
 from codeact.instruct.load import read_candidates
+from codeact.instruct.pipeline import pipeline
+from codeact.instruct.selection import Selection
+from codeact.rollouts import Job
 from codeact.sandbox.local import LocalSandbox
 from codeact.trajectory import dump_line, load_trajectories
 from codeact.types import Message, NativeCall
 
 from .episodes import MENDED, STRAIGHT, mint_line, played, task
+from .players import Player, forgetful, safe_task
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +74,40 @@ async def test_a_trajectory_that_nobody_has_judged(tmp_path: Path, warm_sandbox:
     assert [message.is_copied_context for message in copied.row.messages[:5]] == [True, True, True, False, False]
     assert [message.is_copied_context for message in example.row.messages[:4]] == [False, False, True, False]
     assert copied.row.messages[copied.turns[0].message].content == STRAIGHT[0]
+
+
+async def test_what_a_repair_shares_with_its_episode_is_learned_once(
+    tmp_path: Path, bare_sandbox: LocalSandbox
+) -> None:
+    job = Job(suite="safes", profile="plain", model="player", tasks=[safe_task([])], actions=["code"])
+    path = tmp_path / "r.jsonl"
+    await collect(job, path, Player(forgetful), repair=1, sandbox=bare_sandbox)
+    repaired = repairs_of(path)
+
+    def learned(*files: Path) -> list[list[str]]:
+        return [
+            [said.content for said in row.messages if said.role == "assistant" and not said.is_copied_context]
+            for row in Selection(files=files, pipeline=pipeline("none")).rows()
+        ]
+
+    [episode] = learned(path)
+    [repair] = learned(repaired)
+    assert episode[:2] == repair[:2], "one of them alone has all of its replies"
+    assert learned(path, repaired) == [episode, repair[2:]]
+    assert learned(repaired, path) == [repair, episode[2:]], "in whatever order they come"
+
+
+async def test_another_repair_of_an_episode_that_failed(tmp_path: Path, warm_sandbox: LocalSandbox) -> None:
+    (trajectory,) = load_trajectories(await played(tmp_path / "r.jsonl", MENDED, warm_sandbox))
+
+    def repair(name: str, step: int) -> Candidate:
+        origin = {"trajectory": name, "repaired": {"from": "failed", "step": step}}
+        about = About(id=name, success=True, domain="d", task="t", source="s", licence="own", model="m", origin=origin)
+        return of_trajectory(trajectory, about)
+
+    learned = Learned()
+    rows = [repair("one", 1), repair("two", 3), repair("three", 2), repair("failed", 0), repair("failed", 0)]
+    assert [learned.before(row) for row in rows] == [0, 1, 2, 3, 0], "one that came to nothing is the episode itself"
 
 
 async def test_a_results_file_with_a_broken_line(tmp_path: Path, warm_sandbox: LocalSandbox) -> None:

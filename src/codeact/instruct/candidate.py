@@ -39,6 +39,7 @@ class Turn:
     says_error: bool = False  # the word "Error" is in its observation: what the paper went by
     answered_wrong: bool = False  # an answer, sent back
     cut: bool = False  # by the limit of a reply
+    step: int = 0  # whose reply it is, 1-based; 0 where the record has no steps
 
     @property
     def clean(self) -> bool:
@@ -79,9 +80,9 @@ class Candidate:
         """Equal for candidates of one task; a generator's tasks of different seeds may share a name, never a prompt."""
         return sha256(f"{self.row.task}\0{self.asked}".encode()).hexdigest()
 
-    def as_context(self, faults: Sequence[Fault]) -> Row:
-        """The row, its messages with these faults marked as context only: read, and not learned."""
-        marked = {turn.message for turn in self.turns if any(map(turn.has, faults))}
+    def as_context(self, faults: Sequence[Fault], steps: int = 0) -> Row:
+        """The row, its messages with these faults, and those of its first steps, as context only: not learned."""
+        marked = {turn.message for turn in self.turns if 0 < turn.step <= steps or any(map(turn.has, faults))}
         messages = [
             replace(message, is_copied_context=message.is_copied_context or index in marked)
             for index, message in enumerate(self.row.messages)
@@ -173,6 +174,7 @@ def _turn(message: int, step: Step) -> Turn:
         says_error="Error" in seen,
         answered_wrong=answers and step.observation is not None,
         cut=step.completion.finish == "length",
+        step=step.number,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from codeact.instruct.candidate import Candidate, Fault
 from codeact.instruct.contamination import Decontaminate, Hit
 from codeact.instruct.funnel import Funnel
+from codeact.instruct.learned import Learned
 from codeact.instruct.load import Problem, ignore, read_all
 from codeact.instruct.pipeline import Surroundings, made, pipeline
 from codeact.instruct.row import Row, write_records, write_rows
@@ -42,8 +43,9 @@ class Selection:
         filters = made(self.pipeline, self.around)
         bench = next((each for each in filters if isinstance(each, Decontaminate)), None)
         self.funnel = Funnel()
+        learned = Learned()
         for candidate in self.funnel.through(self._read(), filters):
-            yield candidate.as_context(self.context)
+            yield candidate.as_context(self.context, learned.before(candidate))
         self.hits = bench.hits if bench else []
 
     def _read(self) -> Iterator[Candidate]:
