@@ -84,6 +84,58 @@ def test_a_suite_with_generated_tasks_and_published_ones(tmp_path: Path) -> None
         list(texts_of_suite("apibank"))
 
 
+SIGNATURE = """\
+def loaves_left(baked: List[int], sold: List[int]) -> int:
+    \""" How many loaves are left in the evening, when so many were baked and sold in each hour of the day.
+    >>> loaves_left([12, 9], [10, 4])
+    7
+    \"""
+"""
+PUBLISHED = {  # rows in their publishers' formats
+    "gsm8k": {"question": LONG, "answer": "12 + 9 = 21, and 2 * 21 = <<2*21=42>>42\n#### 42"},
+    "humaneval": {
+        "task_id": "HumanEval/3",
+        "prompt": SIGNATURE,
+        "entry_point": "loaves_left",
+        "canonical_solution": "    return sum(baked) - sum(sold)\n",
+        "test": "def check(candidate):\n    assert candidate([1], [1]) == 0\n",
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "asked"), [("gsm8k", LONG), ("humaneval", SIGNATURE)])
+def test_the_suites_whose_data_have_to_be_given(name: str, asked: str, tmp_path: Path) -> None:
+    """Their tasks are found in rows of any suite; without data nothing can be compared but the suite's name."""
+    with pytest.raises(UsageError, match=f"{name} has no data of its own; remedy: data=FILE"):
+        list(texts_of_suite(name))
+    path = tmp_path / "published.jsonl"
+    path.write_text(json.dumps(PUBLISHED[name]) + "\n")
+    texts = list(texts_of_suite(name, path))
+    assert {text.task.partition("/")[0] for text in texts} == {"agent", "plain"}
+    found = Index()
+    found.add(texts)
+    bench = Decontaminate(found, BENCH)
+    given = [
+        candidate("as-played", asked=texts[-1].text, origin={"suite": "math"}),
+        candidate("as-published", asked=f"{asked}\nSolve it with code.", origin={"suite": "programming"}),
+        candidate("other", asked="A tailor cuts five coats from thirty metres of cloth. How much cloth is in one?"),
+        candidate("by-name", asked="What is left?", origin={"suite": name}),
+    ]
+    assert [each.row.id for each in bench(iter(given))] == ["other"]
+    assert [(hit.row, hit.bench, hit.way) for hit in bench.hits] == [
+        ("as-played", name, "exact"),
+        ("as-published", name, "n-grams"),
+        ("by-name", name, "suite"),
+    ]
+
+
+def test_a_suite_whose_tasks_are_told_by_their_worlds() -> None:
+    """Its prompt is the same for all of them, so words say no more of a task than the suite's name."""
+    texts = list(texts_of_suite("scienceworld"))
+    assert len({text.text for text in texts}) == 1
+    assert len(texts) > 100
+
+
 def test_any_set_of_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "set.jsonl"
     path.write_text(json.dumps({"question": "Why?", "deep": {"er": "How?"}}) + "\n" + mint_line("hi", prompt="What?"))
