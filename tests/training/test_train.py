@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -298,9 +299,48 @@ def test_settings_that_cannot_be(tiny_smollm2: Path, rows: Path, tmp_path: Path)
             train(tiny_smollm2, rows, tmp_path / "new", **options)
 
 
+SHORT = """
+import resource
+from pathlib import Path
+import codeact.training.finetune  # torch and its like are there before the limit counts
+from codeact.cli import main
+status = Path("/proc/self/status").read_text()
+taken = int(status.partition("VmData:")[2].split()[0]) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (taken + 2**30, taken + 2**30))
+main()
+"""
+
+
+@pytest.mark.timeout(300)  # a process that imports torch, where processors are busy
+def test_a_training_for_which_there_is_no_memory_says_what_to_lower(tiny_smollm2: Path, tmp_path: Path) -> None:
+    """A real shortage: what may be one GB more than the libraries need, where a step needs several."""
+    said = " ".join(map(str, range(8_000)))
+    messages = [{"role": "user", "content": "Count."}, {"role": "assistant", "content": said}]
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"messages": messages}) + "\n")
+    arguments = ["--base", str(tiny_smollm2), "--data", "rows.jsonl", "--out", "out", "--length", "65536"]
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT, "train", *arguments, "--precision", "float32", "--epochs", "1"],
+        cwd=tmp_path,
+        env=ONE_THREAD,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    *_, last = done.stderr.splitlines()
+    assert "out of memory; lower what is kept of each layer (--checkpointing), --length (it is 65,536), --rank" in last
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "training.json").exists()
+
+
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …"), torch.OutOfMemoryError()],
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),  # of a file that is to be mapped
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …"),
+        torch.OutOfMemoryError(),
+    ],
 )
 def test_out_of_memory_says_what_to_lower(error: Exception) -> None:
     remedies = r"--at-once \(it is 2\).*--checkpointing.*--length \(it is 4,096\).*--rank"
