@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from codeact.errors import SetupError, UsageError
-from codeact.training import Trained, dry_run, train
+from codeact.training import Trained, callback, dry_run, train
 from codeact.training.folder import Folder
 from codeact.training.progress import Planned, Progress, Saved, Stepped, Validated
 from codeact.training.settings import Settings
@@ -110,6 +110,22 @@ def test_what_is_said_on_the_way(unbroken: tuple[Trained, list[Progress]]) -> No
     assert [progress.step for progress in said if isinstance(progress, Stepped)] == list(range(1, trained.of + 1))
     assert [progress.epoch for progress in said if isinstance(progress, Validated)] == [1.0, 2.0]
     assert any(isinstance(progress, Saved) for progress in said)
+
+
+def test_the_curves_are_drawn_while_it_trains(
+    tiny_smollm2: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callback, "DRAW_EVERY", 0.0)
+    pictures: list[bytes] = []
+
+    def look(progress: Progress) -> None:
+        if isinstance(progress, Stepped) and progress.step > 1:
+            pictures.append((tmp_path / "out" / "loss.png").read_bytes())
+
+    train(tiny_smollm2, rows, tmp_path / "out", report=look, **{**OPTIONS, "epochs": 1})
+    assert len(pictures) > 1
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+    assert len(set(pictures)) == len(pictures), "each shows a step more"
 
 
 def test_the_same_seed_gives_the_same_losses_and_the_same_adapter(
