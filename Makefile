@@ -36,10 +36,10 @@ fuzz: $(VENV)/.ready
 test-containers: $(VENV)/.ready
 	$(BIN)/python -m pytest -m containers tests/sandbox
 
-# A job over a real Ray cluster of this machine, a worker of which is killed. Ray gives its own processes 15 seconds to
+# Jobs over a real Ray cluster of this machine, one with a worker that is killed. Ray gives its own processes 15 seconds to
 # start, whatever the load, so this is no part of `make test`.
 test-ray: $(VENV)/.ready
-	$(BIN)/python -m pytest -m ray tests/cli/test_bench_ray.py
+	$(BIN)/python -m pytest -m ray tests/cli
 
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check
