@@ -68,6 +68,58 @@ async def test_what_is_too_large_to_be_saved_is_named(warm_sandbox: LocalSandbox
         assert [file.path for file in await room.files()] == ["small"]
 
 
+async def test_cells_that_no_sleep_has_saved_are_lost_and_said_to_be(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox, "Hello.", code("x = 1"), "One.", code("y"), checkpoints=0) as house:
+        room = await a_room(house)
+        await room.run_code("mine = 1")
+        await room.close(save=False)  # as a kill would
+        room = await again(house, room.chat)
+        assert room.woken == "lost"
+        assert (await until(room, "woken")).event["state"] == "lost"
+        assert (await room.run_code("mine")).error is not None
+        await room.send("Hello")  # runs no code
+        await room.wait()
+        await room.close(save=False)
+        assert (await again(house, room.chat)).woken == "lost"
+        await room.send("One")
+        await room.wait()
+        await room.close(save=False)
+        assert (await again(house, room.chat)).woken == "replayed"
+        woken = (await events(house, room.chat))[-1].event
+        assert woken["skipped"] == {
+            "what the user did beside the messages": "cells of the user's own are not run again"
+        }
+
+
+async def test_a_chat_in_which_nothing_was_done_wakes_as_it_was(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox) as house:
+        room = await a_room(house)
+        await room.close(save=False)
+        room = await again(house, room.chat)
+        assert room.woken is None
+        assert [one.event["kind"] for one in await events(house, room.chat)] == []
+
+
+async def test_a_file_without_a_message_is_lost_and_said_to_be(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox) as house:
+        room = await a_room(house)
+        await room.put("data.csv", b"a,b")
+        await room.close(save=False)
+        room = await again(house, room.chat)
+        assert (room.woken, await room.files()) == ("lost", [])
+
+
+async def test_files_wake_again_where_no_variable_could_be_saved(warm_sandbox: LocalSandbox) -> None:
+    async with keeping(warm_sandbox) as house:
+        room = await a_room(house)
+        await room.run_code("mine = 1; open('kept.txt', 'w').write('kept')")
+        await room.run_code("import sys; sys.modules['codeact_box.portable'] = None")  # what would save them
+        await room.sleep()
+        room = await again(house, room.chat)
+        assert room.woken == "files"
+        assert await value_of(room, "open('kept.txt').read(), 'mine' in dir()") == "('kept', False)"
+
+
 async def test_an_idle_room_goes_to_sleep_and_listeners_hear_of_both(warm_sandbox: LocalSandbox) -> None:
     async with keeping(warm_sandbox, code("x = 1"), "One.", idle=0.2, beat=0.05) as house:
         room = await a_room(house)

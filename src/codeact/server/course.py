@@ -306,6 +306,7 @@ def living_of(shared: Shared, oversight: Oversight) -> Living:
         tasks=shared.tasks,
         fetch=fetch,
         charge=oversight.charge,
+        by_hand=lambda: oversight.chat.by_hand,
         most=shared.settings.checkpoints,
         replay_time=shared.settings.replay_time,
     )

@@ -38,6 +38,7 @@ _NOTICES: Mapping[StateKept, str] = {
     "replayed": "Since your last turn Python was restarted and your code was run again, so variables are back",
     "lost": "Since your last turn Python was restarted: variables, imports and the files you made are lost",
 }
+_BY_HAND = {"what the user did beside the messages": "cells of the user's own are not run again"}
 _MOST_NAMED = 20
 _NAMED = 40  # characters of a message, where it stands for its run
 
@@ -56,6 +57,7 @@ class Living:
     tasks: TaskGroup
     fetch: Fetch
     charge: Callable[[Session | None], None]  # enters the processor time of a session before it ends
+    by_hand: Callable[[], bool]  # whether the runs are not all that was done
     most: int  # checkpoints
     replay_time: float  # seconds
     stands: str | None = None  # after which run the session is now
@@ -150,8 +152,11 @@ class Living:
             found = await self._base(base, saved)
             differ = await self._again(rest) if found is not None else None
             if found is not None and differ is not None:
-                skipped = {**found.skipped, **differ}
-                return Restored(state="replayed", skipped=skipped) if any(map(tree.acts, rest)) else found
+                skipped = {**found.skipped, **differ, **(_BY_HAND if rest and self.by_hand() else {})}
+                if any(map(tree.acts, rest)):
+                    return Restored(state="replayed", skipped=skipped)
+                if found.state != "lost":
+                    return replace(found, skipped=skipped)
         return await self._last_resort(path, saved)
 
     async def _base(self, base: str | None, saved: SavedSession | None) -> Restored | None:
@@ -165,7 +170,7 @@ class Living:
                 return Restored(state="saved", skipped={**saved.skipped, **failed})
         if base is None:
             await self.open()
-            return Restored(state="kept")
+            return Restored(state="lost" if self.by_hand() else "kept")
         return None
 
     def _may_run(self, rest: Sequence[Run]) -> bool:

@@ -43,6 +43,7 @@ class Chat:
     title: str = ""
     settings: Settings = field(default_factory=Settings)
     head: str | None = None  # id of the run that the next message follows; None: the beginning
+    by_hand: bool = False  # the user has run a cell, or put a file, beside the runs, which no record has
     created: datetime
     changed: datetime
 

@@ -7,7 +7,7 @@ that the audit log knows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -55,6 +55,11 @@ class Oversight:
             changed = how(self.chat)
             await self.shared.store.change_chat(changed)
             self.chat = changed
+
+    async def note_by_hand(self) -> None:
+        """Before a cell or a file of the user's own: so what is lost of it can be told. Raises `StoreError`."""
+        if not self.chat.by_hand:
+            await self.change(lambda chat: replace(chat, by_hand=True))
 
     async def note(self, what: str, **detail: JSON) -> None:
         """Raises `StoreError`."""

@@ -51,7 +51,9 @@ class Room:
         self.telling = shared.telling(chat.id)
         self.oversight = Oversight(shared, self.telling, chat)
         self.course: Course | None = None  # None: asleep
-        self.woken: StateKept | None = None  # what was left of the interpreter when it was last woken
+        self.woken: StateKept | None = (
+            None  # what was left of the interpreter when it was last woken, until `/execute` says so
+        )
         self.used_at = time.monotonic()
         self._keeper = keeper
         self._doing = ""  # what the chat is not to be disturbed in, in words
@@ -191,6 +193,7 @@ class Room:
         """Write a file of the workspace. Raises `TransferError` as `Session.put`, `QuotaError` for a large one."""
         noted = await self._kept(path, data)
         async with self._beside() as course:
+            await self.oversight.note_by_hand()
             await course.living.conversation.session.put(path, data)
             course.given.append(noted)
 
@@ -236,6 +239,7 @@ class Room:
         async with self._alone(_CELL) as course:
             await self.oversight.before()
             await self.oversight.note("cell", code=code[:2000])
+            await self.oversight.note_by_hand()
             emit = Narrator(self.telling, None)
             return await course.living.conversation.run_code(code, time_limit=limit, emit=emit)
 

@@ -296,6 +296,22 @@ async def test_the_papers_protocol(users: Users) -> None:
     assert "![image](data:image/png;base64,iVBORw==)" in drawn.result
 
 
+async def test_clients_of_the_paper_are_told_once_that_a_kernel_is_new(house: House, users: Users) -> None:
+    client = users.client("ann")
+    await client.execute("42", "x = 1")
+    chat = await house.store.titled("ann", "execute: 42")
+    assert chat is not None
+    room = await house.room(chat.id, owner="ann")
+    await room.sleep()
+    assert (await client.execute("42", "x")).model_dump() == {"result": "1", "new_kernel_created": False}
+    chat = await house.new_chat("ann", title="execute: 43")
+    await client.execute("43", "x = 1")
+    room = await house.room(chat.id, owner="ann")
+    await room.close(save=False)  # as a kill would
+    await room.close(save=False)
+    assert [(await client.execute("43", "1")).new_kernel_created for _ in range(2)] == [True, False]
+
+
 async def test_a_conversation_of_the_paper_is_found_among_many_that_are_called_alike(
     house: House, users: Users
 ) -> None:

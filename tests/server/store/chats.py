@@ -62,5 +62,6 @@ async def fill_to_search(store: Store) -> str:
 UNCOUNTED = (
     *(f"ALTER TABLE {table} DROP COLUMN size" for table in ("chats", "runs", "saved_sessions")),
     "ALTER TABLE tokens DROP COLUMN until",
+    "ALTER TABLE chats DROP COLUMN by_hand",
     "UPDATE codeact_store SET version = 1",
 )

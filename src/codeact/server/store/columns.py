@@ -25,7 +25,7 @@ from codeact.trajectory.load import whole_trajectory
 from codeact.types import JSON, Trajectory
 
 # In the order in which the functions below take and give them.
-CHAT: Final = "id, owner, title, settings, head, created, changed"
+CHAT: Final = "id, owner, title, settings, head, by_hand, created, changed"
 RUN: Final = "id, chat, parent, text, files, status, created, trajectory"
 TOLD: Final = "number, run, event, at"
 SAVED: Final = "chat, head, state, files, skipped, saved"
@@ -59,12 +59,13 @@ def searched(text: str) -> str:
 
 def chat_row(chat: Chat) -> Row:
     settings = to_json({name: value for name, value in asdict(chat.settings).items() if value is not None})
-    return chat.id, chat.owner, chat.title, settings, chat.head, micros(chat.created), micros(chat.changed)
+    moments = micros(chat.created), micros(chat.changed)
+    return chat.id, chat.owner, chat.title, settings, chat.head, int(chat.by_hand), *moments
 
 
 def chat_of(row: Row) -> Chat:
     """Raises `StoreError` where the settings are not of this program."""
-    id, owner, title, settings, head, created, changed = row
+    id, owner, title, settings, head, by_hand, created, changed = row
     try:
         read = _SETTINGS.validate_json(settings)
     except ValidationError as error:
@@ -75,6 +76,7 @@ def chat_of(row: Row) -> Chat:
         title=title,
         settings=read,
         head=head,
+        by_hand=bool(by_hand),
         created=moment(created),
         changed=moment(changed),
     )

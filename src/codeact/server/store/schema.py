@@ -132,6 +132,7 @@ VERSIONS: Final[Sequence[Sequence[str]]] = (
         ),
     ),
     ("ALTER TABLE tokens ADD COLUMN until BIGINT",),  # of a cookie; a token is good until it is taken back
+    ("ALTER TABLE chats ADD COLUMN by_hand BIGINT NOT NULL DEFAULT 0",),  # see `Chat`
 )
 
 

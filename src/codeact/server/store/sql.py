@@ -45,7 +45,8 @@ class SqlStore:
 
     async def add_chat(self, chat: Chat) -> None:
         row = (*columns.chat_row(chat), columns.searched(chat.title))
-        sql = f"INSERT INTO chats ({CHAT}, heading) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
+        marks = ", ".join("?" * len(row))
+        sql = f"INSERT INTO chats ({CHAT}, heading) VALUES ({marks}) ON CONFLICT DO NOTHING RETURNING id"
         _require_new(await self._database.write(once(sql, *row)), f"the chat {chat.id!r}")
 
     async def chat(self, id: str, *, owner: str) -> Chat | None:
@@ -75,9 +76,10 @@ class SqlStore:
         return _first(await self._ask(sql, owner, title), columns.chat_of)
 
     async def change_chat(self, chat: Chat) -> None:
-        _, _, title, settings, head, _, changed = columns.chat_row(chat)
-        sql = "UPDATE chats SET title = ?, heading = ?, settings = ?, head = ?, changed = ? WHERE id = ? RETURNING id"
-        values = (title, columns.searched(title), settings, head, changed, chat.id)
+        _, _, title, settings, head, by_hand, _, changed = columns.chat_row(chat)
+        changes = "title = ?, heading = ?, settings = ?, head = ?, by_hand = ?, changed = ?"
+        sql = f"UPDATE chats SET {changes} WHERE id = ? RETURNING id"
+        values = (title, columns.searched(title), settings, head, by_hand, changed, chat.id)
         _require_found(await self._database.write(ask(sql, *values)), f"chat {chat.id!r}")
 
     async def delete_chat(self, id: str) -> None:

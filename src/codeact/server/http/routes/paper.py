@@ -27,7 +27,8 @@ async def execute(body: PaperCode, request: Request, owner: Owner, here: Here) -
         return PassedOn(address, await request.body())
     room = await here.house.room(chat.id, owner=owner)
     result = await room.run_code(body.code, time_limit=TIME_LIMIT)
-    return PaperResult(result=as_text(result), new_kernel_created=new or room.woken == "lost")
+    woken, room.woken = room.woken, None  # the first code since then is told, and what follows goes on in that kernel
+    return PaperResult(result=as_text(result), new_kernel_created=new or woken in ("files", "lost"))
 
 
 def as_text(result: ExecResult) -> str:
