@@ -12,6 +12,7 @@ import pytest
 from codeact.errors import QuotaError, StoreError, UsageError, WeightsError
 from codeact.events import Emit, ignore
 from codeact.models.scripted import ScriptedModel
+from codeact.sandbox.base import Limits, MiB
 from codeact.sandbox.local import LocalSandbox
 from codeact.sandbox.session import BoxSession
 from codeact.server.nouns import Settings
@@ -283,6 +284,21 @@ async def test_a_copy_counts_and_is_none_where_there_is_no_room_for_all_of_it(wa
             await room.fork()
         assert await house.store.used(ANNE) == used
         assert len(await house.store.chats(ANNE)) == 2
+
+
+async def test_code_that_takes_all_memory_ends_by_itself_and_no_other_room(warm_sandbox: LocalSandbox) -> None:
+    greedy = code("whole = bytearray(2 << 30)")
+    limits = Limits(memory=512 * MiB, total_memory=768 * MiB, workspace=64 * MiB)
+    async with keeping(warm_sandbox, greedy, "It is too large.", limits=limits) as house:
+        room, other = await a_room(house), await a_room(house)
+        await other.run_code("x = 1")
+        await room.send("Take it")
+        ended = await room.wait()
+        assert ended is not None
+        assert ended.status == "answered"
+        finished = await until(room, "action_finished")
+        assert finished.event["result"]["error"]["name"] == "MemoryError"
+        assert await value_of(other, "x") == "1"
 
 
 async def test_nothing_is_done_that_is_told_where_there_is_no_room_left(warm_sandbox: LocalSandbox) -> None:

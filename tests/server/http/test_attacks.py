@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any
 
 import anyio
@@ -24,9 +26,11 @@ from codeact.server.http.app import app
 from codeact.server.http.credentials import COOKIE, digest, new_token
 from codeact.server.http.problems import of_error
 from codeact.server.http.settings import HttpSettings
+from codeact.server.nouns import Settings
 from codeact.server.page.screen import told_of
 from codeact.server.shared_model import OpenedOnce
 
+from ..keeping import until  # noqa: TID252 (tests are no package with a name)
 from .conftest import TOKENS, URL, Users, served
 from .described import operations, refusal
 
@@ -83,6 +87,34 @@ async def test_guesses_cost_the_database_little_and_nobody_behind_the_same_addre
         assert (await bob.get("/me")).json()["owner"] == "bob"
 
 
+async def test_secrets_are_compared_as_digests_and_all_of_them(
+    house: House, users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the time that an answer takes tells neither how much of a guess is right nor which secret it is like."""
+    compared: list[tuple[bytes, bytes]] = []
+    compare = hmac.compare_digest
+
+    def noted(known: bytes, asked: bytes) -> bool:
+        compared.append((known, asked))
+        return compare(known, asked)
+
+    monkeypatch.setattr(hmac, "compare_digest", noted)
+    for token in (TOKENS["ann"], TOKENS["ann"][:-1] + "x", "x"):
+        compared.clear()
+        async with users.http(authorization=f"Bearer {token}") as somebody:
+            await somebody.get("/me")
+        asked = digest(token)
+        assert {(digest(known), asked) for known in TOKENS.values()} <= set(compared)
+        assert all(len(each) == 32 for pair in compared for each in pair)
+    service, compared[:] = users.application.state.service, []
+    codes = [service.credentials.invite("ann") for _ in range(3)]
+    async with users.http() as somebody:
+        await somebody.get("/login", params={"code": codes[0][:-1]})
+        await somebody.post("/login", data={"code": codes[0][:-1]})
+    assert {known for known, _ in compared} >= {digest(code) for code in codes}
+    assert all(len(each) == 32 for pair in compared for each in pair)
+
+
 async def everything(house: House, users: Users, owner: str) -> dict[str, str]:
     """What a user may have: ids by the names that the description has for them."""
     chat = await users.client(owner).create(f"{owner}'s")
@@ -129,6 +161,37 @@ async def test_another_users_things_are_as_unknown_as_what_never_was(house: Hous
             if named and each.method == "GET" and not each.path.endswith("/events"):
                 answer = await bob.get(each.filled(theirs))
                 assert answer.status_code == 200, (each.path, answer.text)
+
+
+async def test_anothers_ids_are_as_unknown_within_a_session_of_ones_own(house: House, users: Users) -> None:
+    theirs = await everything(house, users, "bob")
+    room = await house.room((await house.new_chat("bob", Settings(approve=True))).id, owner="bob")
+    await room.send("run: 1", files=[("a.txt", b"of bob alone")])
+    theirs["question"] = (await until(room, "approval_asked")).event["question"]
+    theirs["media"] = sha256(b"of bob alone").hexdigest()
+    async with users.by("ann") as ann, users.by("bob") as bob:
+        here = f"/sessions/{(await ann.post('/sessions', json={})).json()['id']}"
+        for never in ("f" * 32, None):
+            ids = {name: never or id for name, id in theirs.items()}
+            run, question = {"run": ids["run"]}, ids["question"]
+            for method, path, body in (
+                ("GET", f"runs/{ids['run']}", None),
+                ("GET", f"export?form=markdown&run={ids['run']}", None),
+                ("GET", f"media/{ids['media']}", None),
+                ("POST", "retry", run),
+                ("POST", "edit", {**run, "text": "Mine now"}),
+                ("POST", "move", run),
+                ("POST", "shares", run),
+                ("DELETE", f"shares/{ids['token']}", None),
+                ("POST", f"approvals/{question}", {"yes": True}),
+                ("POST", f"questions/{question}", {"text": "yes"}),
+            ):
+                answer = await ann.request(method, f"{here}/{path}", json=body)
+                assert answer.status_code == 404, (method, path, answer.text)
+        assert (await bob.get(f"/shared/{theirs['token']}")).status_code == 200, "his link shows what it did"
+        assert (await bob.get(f"/sessions/{room.chat.id}/media/{theirs['media']}")).status_code == 200
+    assert room.running is not None, "he is asked still"
+    await room.stop()
 
 
 def unnamed(text: str, ids: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from .described import JSON, Operation, fitting, operations, refusal
 pytestmark = pytest.mark.anyio
 
 ENDLESS = {"/sessions/{id}/events"}
+UNDESCRIBED = ("/login", "/logout", "/s/x", "/c/x", "/favicon.ico", "/results", "/results/x/y", "/mcp", "/nowhere")
 EACH = 3  # requests that are made up of each operation
 WRONG: tuple[Any, ...] = (None, True, -1, 1e300, "\0", [[]], {"a": [None]})
 JSON_BODIES = (b"", b"null", b"[]", b"{", b"[" * 10_000, b"\xff\xfe")
@@ -122,6 +123,20 @@ async def test_a_huge_body_is_refused_everywhere(users: Users) -> None:
             answer = await ann.request(operation.method, operation.filled({}), content=b" " * 500_000)
             assert answer.status_code == 413, operation.path
             refusal(operation.path, answer)
+
+
+async def test_addresses_that_are_not_described_take_anything_without_failing(users: Users) -> None:
+    """Those of the page, of logging in, and of MCP."""
+    async with users.by("ann") as ann:
+        for path in UNDESCRIBED:
+            for kind, body in BODIES:
+                for method in ("POST", "PUT", "DELETE"):
+                    answer = await ann.request(method, path, content=body, headers={"content-type": kind})
+                    assert answer.status_code < 500, (method, path, kind, body, answer.text)
+            for wrong in WRONG:
+                answer = await ann.get(path, params={"code": str(wrong), "page": str(wrong), "task": str(wrong)})
+                assert answer.status_code < 500, (path, wrong, answer.text)
+            assert 400 <= (await ann.post(path, content=b" " * 500_000)).status_code < 500, path
 
 
 async def test_the_description_is_whole(users: Users) -> None:

@@ -18,11 +18,13 @@ from nicegui import background_tasks
 from nicegui.client import Client
 
 from codeact.sandbox.local import LocalSandbox
+from codeact.server.house import House
+from codeact.server.nouns import Chat, Settings
 from codeact.server.page import mounting
 from codeact.server.page.regions import Live
 from codeact.server.page.screen import Screen
 
-from ..keeping import ANNE, PATIENCE, keeping  # noqa: TID252 (tests are no package with a name)
+from ..keeping import ANNE, PATIENCE, a_room, code, keeping, until  # noqa: TID252 (tests are no package with a name)
 from .test_mounting import served
 
 pytestmark = pytest.mark.anyio
@@ -63,13 +65,13 @@ class Tab:
         answer = await self.client.post(SOCKET, params=self.query, content=packet, headers={"x-owner": self.owner})
         assert answer.status_code == 200
 
-    async def press(self, act: str, on: str, *, page: str = "") -> None:
-        """Tell of a button; `page`: of another's."""
+    async def press(self, act: str, on: str, *, page: str = "", **fields: list[str]) -> None:
+        """Tell of a button, or of a form with its fields; `page`: of another's."""
         there = page or self.page
         live = next(found for found in Client.instances[there].elements.values() if isinstance(found, Live))
         listener = next(iter(cast("Any", live)._event_listeners))  # as its browser was told
         said = {"id": live.id, "client_id": there, "listener_id": listener}
-        said["args"] = [json.dumps({"act": act, "on": on, "fields": {}})]
+        said["args"] = [json.dumps({"act": act, "on": on, "fields": fields})]
         await self.post(f"42{json.dumps(['event', said])}")
 
     def shows(self, text: str) -> bool:
@@ -101,6 +103,46 @@ async def test_a_socket_speaks_for_its_own_page_alone(warm_sandbox: LocalSandbox
         assert not anne.shows("Temperature"), "he knew the page's id, and that is not enough"
         await anne.press("tab", "settings")
         await anne.until("Temperature")
+
+
+async def test_what_is_anothers_can_be_named_and_is_not_there(warm_sandbox: LocalSandbox) -> None:
+    """Each act of the page that is on something, on something of another user's."""
+    async with (
+        keeping(warm_sandbox, "I keep Anne's secret.", code("1")) as house,
+        served(house, owner=None) as (_, client),
+        Tab.open(client, "bob") as bob,
+    ):
+        rate = mounting.place_of(Client.instances[bob.page].request.scope).rate
+        rate.burst, rate.rate = 10_000, 10_000
+        room = await a_room(house, Settings(approve=True))
+        run = await room.send("Keep it", files=[("theirs.txt", b"Anne's secret")])
+        await room.wait()
+        share = await house.share(room.chat.id, owner=ANNE)
+        await room.send("Ask")
+        question = (await until(room, "approval_asked")).event["question"]
+        mine = await house.new_chat("bob")
+        before = await kept_of(house, room.chat)
+        on = {"open": room.chat.id, "rename": room.chat.id, "delete": room.chat.id, "deleted": room.chat.id}
+        on |= dict.fromkeys(("edit", "retry", "undo", "branch", "show", "tip"), run.id)
+        on |= dict.fromkeys(("approve", "refuse", "reply"), question)
+        on |= {"renamed": room.chat.id, "unshare": share.token, "preview": "theirs.txt", "remove": "theirs.txt"}
+        await bob.press("open", mine.id)
+        for act, what in on.items():
+            await bob.press(act, what, title=["Bob's"], text=["Bob's"])
+            for tab, shown in (("settings", "Temperature"), ("variables", "No variables yet")):
+                await bob.press("tab", tab)  # it is shown when all before it is done
+                await bob.until(shown)
+                assert not bob.shows("secret"), act
+        assert await kept_of(house, room.chat) == before
+        assert room.running is not None, "she is asked still"
+        await room.stop()
+
+
+async def kept_of(house: House, chat: Chat) -> object:
+    """All that somebody else's acts might change."""
+    store = house.store
+    runs = await store.runs(chat.id)
+    return await store.chat(chat.id, owner=ANNE), runs, await store.shares(chat.id), await store.deeds(chat=chat.id)
 
 
 async def test_a_page_does_no_more_in_a_second_than_people_do(warm_sandbox: LocalSandbox) -> None:
