@@ -60,6 +60,12 @@ class Reader:
     def run(self, script: str, *given: Any) -> Any:
         return self.driver.execute_script(script, *given)
 
+    def choose(self, name: str, value: str, within: str) -> None:
+        """Fill in a field of a form."""
+        field = f"{within} [name={name}]"
+        self.one(field)
+        self.run("document.querySelector(arguments[0]).value = arguments[1]", field, value)
+
     def type(self, text: str, selector: str = FIELD) -> None:
         self.one(selector).send_keys(text)
 
@@ -101,6 +107,10 @@ class Reader:
     def chat(self) -> str:
         self.until(lambda: "/c/" in self.driver.current_url, "the conversation's address")
         return str(self.driver.current_url).removeprefix(self.base)
+
+    def cookies(self) -> dict[str, str]:
+        """For a program that asks in this browser's name."""
+        return {cookie["name"]: cookie["value"] for cookie in self.driver.get_cookies()}
 
     def complaints(self) -> list[str]:
         """What the browser has logged since it was asked last: refused scripts and styles, errors, failed requests."""

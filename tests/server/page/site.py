@@ -1,6 +1,9 @@
 """A service with the page, in a process of its own: NiceGUI is one per process. Prints a login link, and serves.
 
-Its model does what the last message says: `!plot` and so on are programs, anything else is answered in words.
+    python site.py RESULTS    # a folder of results files
+
+Its model does what the last message says: `!plot` and so on are programs, anything else is answered in words. Another
+writes half a program, and no more.
 """
 
 from __future__ import annotations
@@ -8,11 +11,15 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import anyio
 
+from codeact.events import Emit, ignore
 from codeact.models.base import Model
-from codeact.models.scripted import ScriptedModel
+from codeact.models.scripted import ScriptedModel, play
 from codeact.server.house import House
 from codeact.server.http.neighbours import whole
 from codeact.server.http.service import Service
@@ -20,7 +27,7 @@ from codeact.server.http.serving import Binding, Serving
 from codeact.server.listening import listen, url_of
 from codeact.server.settings import HouseSettings
 from codeact.server.store import open_store
-from codeact.types import Message
+from codeact.types import Completion, Message
 
 HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'>"
 PROGRAMS = {
@@ -31,6 +38,7 @@ PROGRAMS = {
     "!double": "x *= 2\nprint('x is', x)",
     "!error": "def look(d):\n    return d['b']\n\nlook({'a': 1})",
     "!ask": "name = input('Who are you? ')\nprint('Hello', name)",
+    "!array": "import numpy as np\ngrid = np.arange(6).reshape(2, 3)",
     "!read": "print(open('given.txt').read())",
     "!hostile": (
         "from IPython.display import HTML, SVG, Markdown, display\n"
@@ -51,18 +59,42 @@ def reply(messages: Sequence[Message]) -> str:
     return f"That is **all**. {HOSTILE}"
 
 
+HALF = "I think *aloud*.\n\n```python\nimport math\nhalf = math."
+
+
+@dataclass
+class Hesitant:
+    """Begins to write, and is never done."""
+
+    name: str = "scripted:half"
+
+    async def complete(self, messages: Sequence[Message], *, emit: Emit = ignore, **_: Any) -> Completion:
+        await play(Completion(text=HALF), emit=emit)
+        await anyio.sleep_forever()
+        raise AssertionError("unreachable")
+
+
+@asynccontextmanager
+async def hesitant() -> AsyncGenerator[Model]:
+    yield Hesitant()
+
+
+def rate(country: str) -> float:
+    """What a dollar costs there."""
+    return {"Japan": 150.0}.get(country, 1.0)
+
+
 @asynccontextmanager
 async def scripted() -> AsyncGenerator[Model]:
     yield ScriptedModel([reply] * 1000, name="scripted:page")
 
 
-async def main() -> None:
+async def main(results: Path) -> None:
     listening = listen("127.0.0.1", 0)
-    async with (
-        open_store("sqlite::memory:") as store,
-        House.open(store, HouseSettings(models={"scripted:page": scripted})) as house,
-    ):
-        made = whole(house)
+    models = {"scripted:page": scripted, "scripted:half": hesitant}
+    settings = HouseSettings(models=models, tools={"rate": rate}, networks=("none", "open"))
+    async with open_store("sqlite::memory:") as store, House.open(store, settings) as house:
+        made = whole(house, results=[results])
         service: Service = made.state.service
 
         def say() -> None:
@@ -73,4 +105,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    anyio.run(main, Path(sys.argv[1]))

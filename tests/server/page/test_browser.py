@@ -27,14 +27,18 @@ if find_spec("selenium") is not None:
     from selenium.webdriver.common.keys import Keys
 
     from .browsing import FIELD, Reader, browser
+    from .results.lines import job, played
 
 SITE = Path(__file__).parent / "site.py"
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[Reader]:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """One service and one browser for all that is tried here; each test has a conversation of its own."""
-    with logged_in(sys.executable, str(SITE)) as reader:
+    results = tmp_path_factory.mktemp("results")
+    lines = [job(2, actions=["code", "json", "text"]), played("t-0"), played("t-0", "json", solved=False)]
+    (results / "sums.jsonl").write_bytes(b"".join([*lines, played("t-0", "text"), played("t-1")]))
+    with logged_in(sys.executable, str(SITE), str(results)) as reader:
         yield reader
 
 
@@ -94,9 +98,42 @@ def test_a_message_is_worked_out_before_the_readers_eyes(page: Reader) -> None:
 
 
 def test_output_is_shown_while_the_code_runs_and_escape_stops_it(page: Reader) -> None:
+    page.asked("!array")
     page.say("!wait")
     page.sees("so far", ".output")
     assert page.text(".doing").strip() == "Running"
+    page.type(Keys.ESCAPE)
+    page.sees("Stopped", ".end .status")
+    page.panel("variables")
+    page.sees("'before'", ".panel")
+    page.sees("ndarray (2, 3)", ".panel")
+
+
+def test_thoughts_and_colours_come_while_the_model_writes(page: Reader) -> None:
+    page.panel("settings")
+    page.choose("model", "scripted:half", ".settings")
+    page.press(".settings button.primary")
+    page.sees("Saved.", ".once")
+    page.say("Begin")
+    page.until(lambda: [found.text for found in page.all(".code .h-kn")] == ["import"], "the code that there is so far")
+    page.sees("half = math.", ".code")
+    assert page.text(".thought em") == "aloud"
+    assert page.text(".doing").strip() == "Writing"
+    page.type(Keys.ESCAPE)
+    page.sees("Stopped", ".end .status")
+
+
+def test_a_browser_that_vanishes_leaves_its_run_to_go_on(page: Reader) -> None:
+    page.asked("!two")
+    first, here = page.driver.current_window_handle, page.chat()
+    page.driver.switch_to.new_window("tab")
+    page.go(here)
+    page.say("!wait")
+    page.sees("so far", ".output")
+    page.driver.close()
+    page.driver.switch_to.window(first)
+    page.sees("so far", ".output")
+    page.until(lambda: page.text(".doing").strip() == "Running", "that it runs on")
     page.type(Keys.ESCAPE)
     page.sees("Stopped", ".end .status")
     page.panel("variables")
@@ -275,7 +312,7 @@ def test_files_are_given_looked_at_and_used(page: Reader, tmp_path: Path) -> Non
     page.sees("forty-two <b>words</b>", ".panel pre")
     page.press("#tab-files")
     address = page.one(".panel a[download][href$='given.txt']").get_property("href")
-    saved = httpx2.get(address, cookies={cookie["name"]: cookie["value"] for cookie in page.driver.get_cookies()})
+    saved = httpx2.get(address, cookies=page.cookies())
     assert saved.text == given.read_text()
     assert "attachment" in saved.headers["content-disposition"]
 
@@ -296,6 +333,46 @@ def test_code_asks_and_waits_for_the_person(page: Reader) -> None:
     page.until(lambda: len(page.all(".end .meter")) == 2, "the end of the refused run")
 
 
+def test_settings_are_saved_and_there_after_a_reload(page: Reader) -> None:
+    chosen = {"actions": "json", "network": "open", "turns": "3"}
+    page.panel("settings")
+    for name, value in chosen.items():
+        page.choose(name, value, ".settings")
+    page.press(".settings input[name=tools][value=rate]")
+    page.press(".settings button.primary")
+    page.sees("Saved.", ".once")
+    page.asked("Hello")
+    page.sees("JSON calls · network: open · 1 tools", ".foot")
+    page.go(page.chat())
+    page.panel("settings")
+    field = ".settings [name={}]".format
+    assert {name: page.one(field(name)).get_property("value") for name in chosen} == chosen
+    assert page.one(field("tools")).is_selected()
+
+
+def test_results_of_benches_are_looked_through(page: Reader) -> None:
+    page.one(".side a[href='/results']").click()
+    page.until(lambda: page.driver.current_url == f"{page.base}/results", "the list of results")
+    page.sees("sums.jsonl", ".table")
+    page.choose("actions", "json", ".filters")
+    page.choose("end", "failed", ".filters")
+    page.one(".filters button").click()
+    page.until(lambda: "end=failed" in page.driver.current_url, "the filtered list")
+    found = page.until(lambda: page.all(".whole tbody th a"), "the episodes")
+    assert [link.text for link in found] == ["t-0"]
+    found[0].click()
+    page.until(lambda: len(page.all(".beside section")) == 3, "the formats")
+    assert [section.get_attribute("aria-label") for section in page.all(".beside section")] == ["code", "json", "text"]
+    places = "return [...document.querySelectorAll('.beside section')].map(one => one.getBoundingClientRect())"
+    assert len({place["top"] for place in page.run(places)}) == 1, "beside each other"
+    page.driver.set_window_size(500, 800)
+    page.until(lambda: page.run("return window.innerWidth") < 600, "the narrow window")
+    page.until(lambda: len({place["left"] for place in page.run(places)}) == 1, "one below the other")
+    assert page.run("return document.documentElement.scrollWidth <= window.innerWidth")
+    page.driver.set_window_size(1280, 900)
+    page.go()
+
+
 def test_a_conversation_is_renamed_shared_and_deleted(page: Reader) -> None:
     page.asked("Something to share")
     page.press(".chats .row:has([aria-current]) [data-act=rename]")
@@ -304,6 +381,11 @@ def test_a_conversation_is_renamed_shared_and_deleted(page: Reader) -> None:
     page.driver.switch_to.active_element.send_keys("A better name" + Keys.ENTER)
     page.sees("A better name", ".top h1")
     page.press("[data-act=tab][data-on=share]")
+    page.until(lambda: len(page.all(".panel .exports a")) == 4, "the four exports")
+    for link in page.all(".panel .exports a"):
+        exported = httpx2.get(link.get_property("href"), cookies=page.cookies())
+        assert "Something to share" in exported.text
+        assert "attachment" in exported.headers["content-disposition"]
     page.press(".panel button[data-act=share]")
     link: Any = page.one(".panel .copied input").get_property("value")
     shared = httpx2.get(link)
