@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codeact.errors import UsageError
-from codeact.rollouts import Episode, OracleRow, oracle_rows, oracle_table
+from codeact.rollouts import OracleRow, oracle_rows, oracle_table
 from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import Expected, Task, Workbench, suite, workbench
 from codeact.types import CodeAction
@@ -39,7 +39,7 @@ async def test_the_papers_ceilings_in_json_and_text() -> None:
     """What an oracle cannot have under the original's rules: more than ten turns, digits as a text, lost pages."""
     tasks = SUITE.tasks("paper")
     in_json, in_text = await oracle_rows(tasks, formats=["json", "text"])
-    assert (in_json.solved, in_text.solved) == (67, 66)
+    assert (in_json.solved, in_text.solved) == (68, 67)
     assert lost(in_text) - lost(in_json) == {"message_decoder/maximum_value_decoding"}
     out_of_turns = {episode.task for episode in in_json.episodes if episode.result.status == "turn_limit"}
     assert len(out_of_turns) == 9
@@ -47,19 +47,13 @@ async def test_the_papers_ceilings_in_json_and_text() -> None:
     assert len(unreachable) == 5
 
 
-async def test_the_papers_code_format_answers_in_a_turn_of_its_own(warm_sandbox: LocalSandbox) -> None:
-    wanted = ("full_alien_message_decoding", "grand_tour_vacation", "people_in_customer_support")
-    tasks = [task for task in SUITE.tasks("paper") if task.id.endswith(wanted)]
-    [row] = await oracle_rows(tasks, formats=["code"], sandbox=warm_sandbox)
-    assert {episode.task.rpartition("/")[2]: result_of(episode) for episode in row.episodes} == {
-        "full_alien_message_decoding": (True, 2),
-        "grand_tour_vacation": (True, 2),
-        "people_in_customer_support": (False, 10),
-    }
-
-
-def result_of(episode: Episode) -> tuple[bool, int]:
-    return episode.verdict.correct, episode.result.turns
+@pytest.mark.timeout(300)
+async def test_the_papers_ceiling_in_code_whose_answer_is_a_turn_of_its_own(warm_sandbox: LocalSandbox) -> None:
+    """What no link leads to cannot be read in any format."""
+    [row] = await oracle_rows(SUITE.tasks("paper"), formats=["code"], sandbox=warm_sandbox)
+    assert (row.solved, len(row.episodes), round(row.mean_turns, 2)) == (77, 82, 2.49)
+    assert all("owner_of_phone" in task or "customer_support" in task for task in lost(row))
+    assert {episode.result.turns for episode in row.episodes if episode.verdict.correct} == {2}
 
 
 async def test_the_answer_is_within_no_reach_of_the_code(warm_sandbox: LocalSandbox) -> None:

@@ -1,7 +1,8 @@
-"""A checkout of our own making, with the layout and the shape of the original repository: two domains, five tasks."""
+"""A checkout of our own making, laid out and shaped like the original repository: three domains, eight tasks."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 BASE = """
@@ -114,16 +115,64 @@ def tasks():
 register_task_iterator(tasks(), 2)
 """
 
+WEB = """
+import json
+import json
+from pathlib import Path
+
+from ...base import Task, ToolType, register_task_iterator
+
+PAGES = dict(map(json.loads, Path(__file__).with_name("pages.jsonl").read_text().splitlines()))
+
+
+def tools():
+    at = ["/", 0]
+
+    def view():
+        lines = PAGES[at[0]].split("\\n")
+        return "\\n".join([f"[Viewing page {at[1] + 1} of {-(-len(lines) // 3)}]", *lines[3 * at[1]:][:3]])
+
+    def click_url(url):
+        at[:] = [url, 0]
+        return view()
+
+    def scroll_down():
+        at[1] += 1
+        return view()
+
+    return {name: ToolType(name, "", tool, f"{name}{given} -> str") for name, tool, given in [
+        ("view", view, "()"), ("click_url", click_url, "(url: str)"), ("scroll_down", scroll_down, "()")
+    ]}
+
+
+register_task_iterator([
+    Task("web_browsing/email_of_allison_hill", tools, "Her email?", "a@b.net", False),
+    Task("web_browsing/department_of_allison_hill", tools, "Her department?", "Engineering", False),
+    Task("web_browsing/people_in_sales", tools, "How many in Sales?", 3, False),
+], 3)
+"""
+
+# Three lines of each are in view; links are written as the original's pages have them.
+PAGES = {
+    "/": "Hello\nThere is\n- a team [Clickable '/team']",
+    "/team": "Teams:\n- one [Clickable '/team/engineering']\n- two [Clickable '/team/sales']",
+    "/team/engineering": "One:\n- /team/engineering/allison_hill [Clickable '/team/engineering/allison_hill']",
+    "/team/engineering/allison_hill": "Allison Hill of Engineering Department\nExpertise: A/B\nEmail: a@b.net",
+    "/team/sales": "Two:\n" + "".join(f"- /team/sales/{name} [Clickable '/team/sales/{name}']\n" for name in "abc"),
+}
+
 
 def make(root: Path, *, sums: str = SUMS) -> Path:
     """Lay it out below `root`, as `git clone` does; gives `root`."""
     folder = root / "scripts/eval/m3tooleval/tasks"
     files = {
-        "__init__.py": "from .base import Task\nfrom .impl import sums, shop\n",
+        "__init__.py": "from .base import Task\nfrom .impl import sums, shop, web\n",
         "base.py": BASE,
         "repl.py": "class PythonREPL: ...\n",
         "impl/sums.py": sums,
         "impl/shop/__init__.py": SHOP,
+        "impl/web/__init__.py": WEB,
+        "impl/web/pages.jsonl": "".join(f"{json.dumps(page)}\n" for page in PAGES.items()),
     }
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

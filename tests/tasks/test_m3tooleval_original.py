@@ -13,9 +13,10 @@ import pytest
 from codeact.errors import SandboxError, SetupError, ToolError, UsageError
 from codeact.events import ActionStarted, Event
 from codeact.models.scripted import ScriptedModel
-from codeact.rollouts import play_episode
+from codeact.rollouts import oracle, play_episode
 from codeact.sandbox.local import LocalSandbox
 from codeact.tasks import Task, suite
+from codeact.tasks.files import files_read
 from codeact.tasks.m3tooleval.original_process import OriginalProcess, checkout_in, original_process
 from codeact.types import ToolResults
 
@@ -54,7 +55,7 @@ def tasks(checkout: Path) -> dict[str, Task]:
 
 async def test_what_the_checkout_registers_is_played_with_its_prompts_tools_and_checker(checkout: Path) -> None:
     known = tasks(checkout)
-    assert list(known) == ["sums/two", "sums/four", "sums/pair", "shop/pen", "shop/ink"]
+    assert list(known)[:5] == ["sums/two", "sums/four", "sums/pair", "shop/pen", "shop/ink"]
     model = ScriptedModel(
         ['Action: {"tool": "add", "args": ["x", 1]} End Action', "Action: {} End Action", "Answer: 3", "Answer: 2"]
     )
@@ -88,6 +89,27 @@ async def test_each_episode_has_a_fresh_world(checkout: Path) -> None:
         assert first is not None
         assert first.text == "pen"
         assert episode.verdict.correct
+
+
+async def test_our_oracles_read_the_originals_pages(checkout: Path) -> None:
+    web = [task for task in tasks(checkout).values() if task.domain == "web_browsing"]
+    for task in web:
+        episode = await play_episode(task, oracle, actions="json")
+        assert episode.verdict.correct, task.id
+        assert "calls" not in task.labels  # ours are those of our own pages
+    assert len(web) == 3
+
+
+def test_results_say_which_pages_they_were_made_from(checkout: Path) -> None:
+    def digest() -> str:
+        with files_read() as found:
+            tasks(checkout)
+        return found.digest()
+
+    before = digest()
+    [pages] = checkout.rglob("pages.jsonl")
+    pages.write_text(pages.read_text().replace("a@b.net", "c@d.net"))
+    assert digest() != before
 
 
 def test_values_and_what_is_raised_cross(process: OriginalProcess) -> None:

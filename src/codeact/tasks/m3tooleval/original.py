@@ -36,8 +36,9 @@ def original_tasks(known: Callable[[], Mapping[str, Task]], /, *, data: JSON = N
     if data is None:
         raise UsageError("the profile original needs data: the path of a checkout of xingyaoww/code-act (--data PATH)")
     checkout = checkout_in(data)
-    for module in checkout.rglob("*.py"):
-        note(module)
+    for kind in ("*.py", "*.json", "*.jsonl"):  # modules, and the data that they read
+        for file in checkout.rglob(kind):
+            note(file)
     with original_process(checkout) as process:
         described = process.tasks()
         if process.unconfined:

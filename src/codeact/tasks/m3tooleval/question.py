@@ -16,10 +16,11 @@ Edition = Literal["fixed", "paper"]
 class Question:
     """One of the 82. `program` is its oracle's: over the domain's tools, with the answer in `result`."""
 
-    name: str  # the original's; of our own making in the web domain
+    name: str
     prompt: str
     value: JSON  # as the original computes it
     program: str
+    original: str | None = None  # its name there, where that is another
     defective: str | None = None  # the question as the original puts it, where that misleads; for the paper's edition
 
     def prompt_of(self, edition: Edition) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from codeact.tasks.m3tooleval.paper_rules import PAPER_RULES, paper_oracles
 from codeact.tasks.m3tooleval.question import Domain, Edition, Question
 from codeact.tasks.m3tooleval.trade import TRADE
 from codeact.tasks.m3tooleval.travel import TRAVEL
-from codeact.tasks.m3tooleval.web import WEB
+from codeact.tasks.m3tooleval.web import ORIGINAL_WEB, WEB
 from codeact.tasks.oracle import count_calls, program_oracles
 from codeact.tools import ToolSource
 
@@ -31,13 +32,13 @@ FIXED_RULES = Rules(turns=20)
 
 def tasks(edition: Edition, /) -> Sequence[Task]:
     """All 82, in the original's order."""
-    return tuple(_tasks(edition))
+    return tuple(_task(domain, question, edition) for domain, question in _questions())
 
 
-def _tasks(edition: Edition) -> Iterator[Task]:
+def _questions() -> Iterator[tuple[Domain, Question]]:
     for domain in DOMAINS:
         for question in domain.questions:
-            yield _task(domain, question, edition)
+            yield domain, question
 
 
 def _task(domain: Domain, question: Question, edition: Edition) -> Task:
@@ -70,8 +71,14 @@ def _tools(domain: Domain, edition: Edition, actions: str) -> Sequence[ToolSourc
 
 
 def paper_tasks() -> Mapping[str, Task]:
-    """The paper's edition by name: the oracles of many are good for the original's tasks too."""
-    return {task.id: task for task in _tasks("paper")}
+    """The paper's edition by the original's names; on the web its oracles read pages as the original lays them out."""
+    known = dict[str, Task]()
+    for domain, question in _questions():
+        task = _task(domain, question, "paper")
+        if domain is WEB:  # a page is not cut where ours is, so the number of calls is another one
+            task = replace(task, oracles=paper_oracles(ORIGINAL_WEB, question), labels={})
+        known[f"{domain.name}/{question.original or question.name}"] = task
+    return known
 
 
 SUITE = Suite(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codeact.tasks.answers import CENTS
 from codeact.tasks.m3tooleval.question import Domain, Edition, Question
@@ -87,26 +87,36 @@ here, seen = "/", view()
 def go(path):
     global here, seen
     home = path.rpartition("/")[0] or "/"
-    if f"[{path}]" not in seen and path != "/":
+    if LINK.format(path) not in seen and path != "/":
         if here != home:
             go(home)
-        while f"[{path}]" not in seen:
+        while LINK.format(path) not in seen:
             seen += scroll_down()
     here, page = path, click_url(path)
     seen += page
     return page
 
 def look_up(path, label):
-    return re.search(rf"{label}: (.+)", go(path))[1]
+    return re.search(PATTERNS.get(label, f"{label}: (.+)"), go(path))[1]
 
 def price(path):
     return re.search(r"\\$([\\d.]+)", look_up(path, "Price"))[1]
 
-def whole(path):
-    text = go(path)
-    number, parts = map(int, re.search(r"part (\\d+) of (\\d+)", text).groups())
-    return text + "".join(scroll_down() for _ in range(number, parts))
+def links(home):
+    text = go(home)
+    number, parts = map(int, re.search(rf"{PART} (\\d+) of (\\d+)", text).groups())
+    text += "".join(scroll_down() for _ in range(number, parts))
+    link = re.escape(LINK).replace(r"\\{\\}", rf"({home}/\\w+)")
+    return re.findall(rf"([\\w/][\\w/ ]*) {link}", text)
 
+"""
+# How pages write a link and a part of theirs, and which of the reader's labels they have under other words.
+_OURS = """\
+LINK, PART, PATTERNS = "[{}]", "part", {}
+"""
+_ORIGINAL = """\
+LINK, PART = "[Clickable '{}']", "page"
+PATTERNS = {"E-mail": "Email: (.+)", "Department": "of (.+) Department"}
 """
 
 
@@ -127,13 +137,14 @@ def _price_of(item: Item) -> Question:
 def _detail(person: Person, name: str, label: str, value: str, asked: str) -> Question:
     return Question(
         name=f"{name}_of_{slug(person.name)}",
+        original=f"phone_number_of_{slug(person.name)}" if name == "phone" else None,
         prompt=f"{asked} {person.name}, who works for the shop?",
         value=value,
         program=f'result = look_up("{_path(person)}", "{label}")',
     )
 
 
-def _sum_of(names: Sequence[str], value: float, *, off: int = 0) -> Question:
+def _sum_of(number: int, names: Sequence[str], value: float, *, off: int = 0) -> Question:
     items = [next(item for item in ITEMS if item.name == name) for name in names]
     paths = "".join(f'    "{_path(item)}",\n' for item in items)
     reduced = f" * {1 - off / 100}" if off else ""
@@ -144,6 +155,7 @@ def _sum_of(names: Sequence[str], value: float, *, off: int = 0) -> Question:
     )
     return Question(
         name="_".join(["reduced_sum" if off else "sum", *map(slug, names)]),
+        original=f"total_price_of_selected_items{'_after_discount' if off else ''}_{number}",
         prompt=f"What do these cost together in the shop{discount}: {together}? Give two decimals.",
         value=value,
         program=program,
@@ -156,7 +168,7 @@ def _head_count(department: str, count: int) -> Question:
         name=f"people_in_{slug(department)}",
         prompt=f"How many people work in the shop's {department} department?",
         value=count,
-        program=f'result = len(set(re.findall(r"\\[({home}/\\w+)\\]", whole("{home}"))))',
+        program=f'result = len(links("{home}"))',
     )
 
 
@@ -164,11 +176,12 @@ def _owner_of(person: Person) -> Question:
     home = f"/team/{slug(person.department)}"
     return Question(
         name=f"owner_of_phone_of_{slug(person.name)}",
+        original=f"match_phone_number_to_person_{slug(person.name)}",
         prompt=f"Somebody in the shop's {person.department} department has the phone number {person.phone}. "
         "What is the name?",
         value=person.name,
         program=f"""\
-for name, path in re.findall(r"([A-Z][\\w ]+) \\[({home}/\\w+)\\]", whole("{home}")):
+for name, path in links("{home}"):
     if look_up(path, "Phone") == "{person.phone}":
         result = name
         break""",
@@ -186,17 +199,20 @@ QUESTIONS = (
     *(_detail(person, "department", "Department", person.department, "What is the department of") for person in _ASKED),
     *(_detail(person, "phone", "Phone", person.phone, "What is the phone number of") for person in _ASKED),
     *(_detail(person, "expertise", "Expertise", person.expertise, "What is the expertise of") for person in _ASKED),
-    _sum_of(_FEW, 264.38),
-    _sum_of(_BALLS, 327.5),
-    _sum_of(["Ancient Wand", "Mystical Wand", "Enchanted Potion"], 380.41999999999996),
-    _sum_of([*_BALLS, "Mystical Potion"], 468.86),
-    _sum_of(_FEW, 237.942, off=10),
-    _sum_of(["Mystical Crystal Ball", "Magical Spellbook"], 228.159, off=10),
-    _sum_of(["Ancient Wand", "Enchanted Potion"], 248.922, off=10),
-    _sum_of(["Ancient Crystal Ball", "Rare Wand"], 203.094, off=10),
+    _sum_of(0, _FEW, 264.38),
+    _sum_of(1, _BALLS, 327.5),
+    _sum_of(2, ["Ancient Wand", "Mystical Wand", "Enchanted Potion"], 380.41999999999996),
+    _sum_of(3, [*_BALLS, "Mystical Potion"], 468.86),
+    _sum_of(0, _FEW, 237.942, off=10),
+    _sum_of(1, ["Mystical Crystal Ball", "Magical Spellbook"], 228.15900000000002, off=10),
+    _sum_of(2, ["Ancient Wand", "Enchanted Potion"], 248.922, off=10),
+    _sum_of(3, ["Ancient Crystal Ball", "Rare Wand"], 203.09400000000002, off=10),
     _head_count("Sales", 4),
     _head_count("Customer Support", 6),
     *(_owner_of(person) for person in PEOPLE[12:]),
 )
 
-WEB = Domain(name="web_browsing", tools=tools, questions=QUESTIONS, tolerance=CENTS, any_case=True, prelude=_PRELUDE)
+WEB = Domain(
+    name="web_browsing", tools=tools, questions=QUESTIONS, tolerance=CENTS, any_case=True, prelude=_OURS + _PRELUDE
+)
+ORIGINAL_WEB = replace(WEB, prelude=_ORIGINAL + _PRELUDE)  # for the original's own pages
