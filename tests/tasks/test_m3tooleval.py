@@ -123,7 +123,8 @@ async def test_the_web_site_has_55_pages_and_all_can_be_reached() -> None:
 async def test_in_the_papers_edition_eight_pages_cannot_be_reached() -> None:
     lost = pages("paper").keys() - reachable("paper")
     assert len(lost) == 8
-    assert {path for path in lost if "-" not in path} == set()
+    misplaced = {"/blog/wand-maintenance", "/team/customer-support"}
+    assert lost - misplaced == {path for path in lost if path.startswith("/team/customer_support/")}
 
 
 def reachable(edition: str) -> set[str]:
