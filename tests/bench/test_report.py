@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from codeact.bench import Written, write_report
+from codeact.actions.base import ActionSpace
+from codeact.bench import Written, tables, write_report
 from codeact.bench.analysis import analyse
 from codeact.bench.as_html import as_html
+from codeact.bench.as_json import as_json
 from codeact.bench.as_markdown import as_markdown
-from codeact.bench.blocks import Heading, Noted, Prose, Table, legible
+from codeact.bench.blocks import Heading, Noted, Picture, Prose, Table, legible
 from codeact.bench.figures import shown
 from codeact.bench.page import page
 from codeact.bench.sections import sections_of
 from codeact.errors import ConnectionLostError, SetupError
 from codeact.models.scripted import ScriptedModel
 from codeact.rollouts import Spending
-from codeact.types import Completion, Message
+from codeact.tasks import Task
+from codeact.types import Answer, Completion, Message, ToolSpec, Usage
 
 from .runs import Player, money, played
 
@@ -89,6 +93,20 @@ def github() -> MarkdownIt:
 def pictures(markdown: str) -> list[str]:
     inline = [child for token in github().parse(markdown) for child in token.children or ()]
     return [str(child.attrs["src"]) for child in inline if child.type == "image"]
+
+
+async def test_a_model_with_prices_has_its_cost_in_every_form(tmp_path: Path) -> None:
+    def priced(task: Task, space: ActionSpace, tools: Sequence[ToolSpec]) -> ScriptedModel:
+        said = space.render(Answer(task.id.rpartition("-")[2]))
+        return ScriptedModel([replace(said, usage=Usage(input_tokens=90, output_tokens=10, cost=0.25))])
+
+    [section] = sections_of([await played(tmp_path, priced)])
+    numbers = analyse(section)
+    assert numbers.analyses[0].formats["json"].cost == 1.5
+    assert as_json([numbers])["sections"][0]["models"][0]["formats"]["text"]["cost"] == 1.5
+    pictures = [Picture(name, alt="") for name in ("overview", "failures")]
+    [table, *_] = [block for block in tables.numbers(numbers, pictures) if isinstance(block, Table)]
+    assert [row[list(table.columns).index("USD in all")] for row in table.rows] == ["1.50", "1.50"]
 
 
 async def test_a_whole_report(tmp_path: Path) -> None:

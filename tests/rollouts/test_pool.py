@@ -255,6 +255,29 @@ async def test_spending_ends_a_run_and_the_next_goes_on(tmp_path: Path) -> None:
         Spending(money=0)
 
 
+def priced(task: Task, space: ActionSpace, tools: Sequence[ToolSpec]) -> Model:
+    """An answer at half a dollar."""
+    number = int(task.id.removeprefix("sum-")) + 1
+    return ScriptedModel(
+        [Completion(text=json.dumps({"answer": number}), usage=Usage(input_tokens=9, output_tokens=1, cost=0.5))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("spending", "said", "done"),
+    [
+        (Spending(money=0.9), "1.00 USD spent of the 0.9 allowed", 2),
+        (Spending(time=1e-9), "1e-09 seconds are over", 0),
+    ],
+)
+async def test_money_and_time_end_a_run_too(tmp_path: Path, spending: Spending, said: str, done: int) -> None:
+    path = tmp_path / "r.jsonl"
+    finished = await run_job(job(5), path, priced, spending=spending)
+    assert (finished.stopped, finished.progress.done) == (said, done)
+    finished = await run_job(job(5), path, priced)
+    assert (finished.progress.earlier, finished.progress.done, finished.stopped) == (done, 5, None)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -40,8 +40,10 @@ async def test_the_hardest_ones_can_still_be_solved_where_each_call_is_a_turn() 
     assert failures(row) == []
 
 
+@pytest.mark.timeout(300)  # 48 of them in a real box, also where others burn the cores
 async def test_in_code_every_number_of_calls_is_one_turn(warm_sandbox: LocalSandbox) -> None:
-    tasks = SUITE.tasks(seed=5, count=8, calls=12, branching=True)
+    tasks = [*SUITE.tasks(seed=5), *SUITE.tasks(seed=5, count=8, calls=12, branching=True)]
+    assert len({task.labels["calls"] for task in tasks}) > 4
     [row] = await oracle_rows(tasks, formats=["code"], sandbox=warm_sandbox)
     assert (failures(row), row.most_turns) == ([], 1)
 
