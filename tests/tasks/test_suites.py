@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -27,6 +28,16 @@ SUITE = Suite(
     name="theirs", summary="one sum", readme=Path(__file__), profiles=[Profile(name="plain", summary="", tasks=tasks)]
 )
 """
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_a_suites_readme_says_where_it_is_from_whose_it_is_and_what_we_measured(name: str) -> None:
+    text = suite(name).readme.read_text(encoding="utf-8")
+    assert text.startswith(f"# {name}\n")
+    assert re.search(r"\*\*(Source|Sources)\b|^## (Source|Data)", text, re.MULTILINE), "where it is from"
+    assert re.search(r"licen[cs]e", text, re.IGNORECASE), "whose it is"
+    if name != "errands":  # for episodes to train on, and no bench: its experts are what is measured
+        assert "Our numbers" in text
 
 
 @pytest.fixture
