@@ -36,8 +36,7 @@ def test_a_suites_readme_says_where_it_is_from_whose_it_is_and_what_we_measured(
     assert text.startswith(f"# {name}\n")
     assert re.search(r"\*\*(Source|Sources)\b|^## (Source|Data)", text, re.MULTILINE), "where it is from"
     assert re.search(r"licen[cs]e", text, re.IGNORECASE), "whose it is"
-    if name != "errands":  # for episodes to train on, and no bench: its experts are what is measured
-        assert "Our numbers" in text
+    assert "Our numbers" in text
 
 
 @pytest.fixture
