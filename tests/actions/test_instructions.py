@@ -44,7 +44,7 @@ def test_instructions_without_tools_are_short(name: str) -> None:
     text = action_space(name).instructions((), BOX)
     assert len(text) < 1200  # characters; about 300 tokens
     assert "{" not in text.replace('{"tool"', "").replace('{"answer"', "").replace("{parameter", "").replace(
-        '{"words"', ""
+        '{"path"', ""
     ).replace("{dicts}", "")
 
 

@@ -46,10 +46,10 @@ Rules:
 - `!command` runs a shell command; `await` works at top level. Figures: plt.savefig("name.png"), or plt.show().
 - When the task is done, {answer_by}. If the answer is one exact value, call final_answer(value) in the code instead.
 {packages}{tools}
-Example, for the task "How many of tea, apple, fig have 3 letters?":
+Example, for the task "How many lines of notes.txt are empty?":
 {first}
 Observation:
-2
+7
 {second}"""
 
 _CALLS = """\
@@ -64,18 +64,17 @@ Rules:
 
 _CALLS_EXAMPLE = """\
 
-Example, for the task "How many of tea, apple, fig have 3 letters?" and the tool count_words(words, letters):
+Example, for the task "How many lines of notes.txt are empty?" and the tool count_lines(path, empty=False):
 {first}
 Observation:
-2
+7
 {second}"""
 
 
 def code_instructions(dialect: str, tools: Sequence[ToolSpec], box: BoxInfo | None) -> str:
     act_by, frame = _ACT[dialect]
     marker = "Answer: " if dialect == "action" else ""
-    # Nothing from outside the task: small models copy the example, and opened its file wherever they were.
-    count = 'words = ["tea", "apple", "fig"]\nprint(sum(len(word) == 3 for word in words))'
+    count = 'lines = open("notes.txt").read().splitlines()\nprint(sum(line.strip() == "" for line in lines))'
     return _CODE.format(
         act_by=f"To run code, {act_by}",
         session=_session(box),
@@ -83,7 +82,7 @@ def code_instructions(dialect: str, tools: Sequence[ToolSpec], box: BoxInfo | No
         packages=_packages(box),
         tools=_functions(tools),
         first=frame.format(count),
-        second=f"{marker}Two of them have 3 letters.",
+        second=f"{marker}7 lines of notes.txt are empty.",
     )
 
 
@@ -103,8 +102,8 @@ def json_instructions(dialect: str, tools: Sequence[ToolSpec]) -> str:
         answer_by='write {"answer": value}, or answer in words, without any JSON',
         tools=_tool_list(tools),
     )
-    first = '{"tool": "count_words", "args": {"words": ["tea", "apple", "fig"], "letters": 3}}'
-    return text + _CALLS_EXAMPLE.format(first=first, second='{"answer": 2}')
+    first = '{"tool": "count_lines", "args": {"path": "notes.txt", "empty": true}}'
+    return text + _CALLS_EXAMPLE.format(first=first, second='{"answer": 7}')
 
 
 def text_instructions(tools: Sequence[ToolSpec]) -> str:
@@ -116,8 +115,8 @@ def text_instructions(tools: Sequence[ToolSpec]) -> str:
         answer_by="write Answer: and the answer, without any action",
         tools=_tool_list(tools),
     )
-    first = 'Action: count_words, ["tea", "apple", "fig"], letters=3 End Action'
-    return text + _CALLS_EXAMPLE.format(first=first, second="Answer: 2")
+    first = 'Action: count_lines, "notes.txt", empty=True End Action'
+    return text + _CALLS_EXAMPLE.format(first=first, second="Answer: 7")
 
 
 def _session(box: BoxInfo | None) -> str:
