@@ -30,6 +30,7 @@ _BUILT_IN = {
     "tables": "codeact.tasks.tables.suite:SUITE",
     "household": "codeact.tasks.household.suite:SUITE",
     "errands": "codeact.tasks.errands.suite:SUITE",
+    "analysis": "codeact.tasks.analysis.suite:SUITE",
 }
 
 
