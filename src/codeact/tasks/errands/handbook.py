@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from codeact.tasks.answers import Expected
@@ -29,24 +29,28 @@ class Handbook:
     """Pages and where its reader is."""
 
     pages: Mapping[str, Page]
-    bracket: str  # how links are marked, as in <{}>
+    marks: str  # around links, as in <{}>
+    addressed: bool = False  # whether an address stands between the marks, and the link's name before them
+    counted: bool = False  # whether a sheet says which of how many it is, or only that there is more
     way: list[str] = field(default_factory=lambda: ["start"])
     sheet: int = 0
     succeeded: bool | None = field(default=None, init=False)
 
     def read(self) -> str:
         """The sheet of the page that lies open."""
-        page, lines = self.pages[self.way[-1]], self._lines()
+        title, lines = self.pages[self.way[-1]].title, self._lines()
         shown = lines[PER_SHEET * self.sheet : PER_SHEET * (self.sheet + 1)]
+        if self.counted:
+            return "\n".join([f"# {title}, sheet {self.sheet + 1} of {-(-len(lines) // PER_SHEET)}", *shown])
         more = len(lines) > PER_SHEET * (self.sheet + 1)
-        return "\n".join([f"# {page.title}", *shown, *(["(turn over for more)"] if more else [])])
+        return "\n".join([f"# {title}", *shown, *(["(turn over for more)"] if more else [])])
 
     def follow(self, link: str) -> str:
-        """Go where a link of this page leads, by its name without its marks; gives the first sheet there."""
-        links = self.pages[self.way[-1]].links
-        if link not in links:
+        """Go where a link of this page leads: `link` is what stands between its marks. Gives the first sheet there."""
+        targets = {self.called(name): target for name, target in self.pages[self.way[-1]].links.items()}
+        if link not in targets:
             raise ValueError(f"no link {link!r} on this page; look at it with read()")
-        self.way.append(links[link])
+        self.way.append(targets[link])
         self.sheet = 0
         return self.read()
 
@@ -69,9 +73,21 @@ class Handbook:
     def tools(self) -> Sequence[ToolSource]:
         return self.read, self.follow, self.turn_over, self.leave
 
+    def called(self, link: str) -> str:
+        """What stands between the marks of a link of the open page."""
+        return self.pages[self.way[-1]].links[link].lower().replace(" ", "-") if self.addressed else link
+
+    def shows(self, link: str) -> bool:
+        """Whether a link stands on the open sheet."""
+        return self._line(link) in self.read().splitlines()
+
     def _lines(self) -> list[str]:
         page = self.pages[self.way[-1]]
-        return [*page.lines, *(self.bracket.format(link) for link in page.links)]
+        return [*page.lines, *map(self._line, page.links)]
+
+    def _line(self, link: str) -> str:
+        marked = self.marks.format(self.called(link))
+        return f"{link} {marked}" if self.addressed else marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +131,9 @@ def handbook(rng: Random) -> Errand:
             rng.choice(("First I see what is on this page.", "I look where I am before I go anywhere.")),
         )
     ]
-    reader = Handbook(book.pages, book.bracket)
+    reader = replace(book, way=["start"])
+    if rng.random() < 0.3:
+        cells += _astray(rng, reader, topic, thing)
     for link in (topic.chapter, *([way.group] if way.group else []), thing):
         cells += _to(rng, reader, link, why=_why(rng, topic, link, thing))
     while f"{fact}: {value}" not in reader.read():
@@ -129,7 +147,7 @@ def handbook(rng: Random) -> Errand:
 
     @asynccontextmanager
     async def open_book(actions: str) -> AsyncGenerator[Environment]:
-        yield Handbook(book.pages, book.bracket)
+        yield replace(book, way=["start"])
 
     asked = topic.asks.format(fact=fact, thing=thing)
     return Errand(prompt=f"{asked} It is told in the handbook.", cells=cells, open=open_book, judge=Expected(value))
@@ -176,7 +194,8 @@ def _book(rng: Random) -> tuple[Handbook, Way]:
     titles = [*(topic.chapter for topic in chapters), *(title for title, _ in beside)]
     rng.shuffle(titles)
     pages["start"] = Page("Handbook of the ferry line", ["For everybody on board."], {title: title for title in titles})
-    return Handbook(pages, rng.choice(("<{}>", "-> {}", "* {} *", "({})"))), rng.choice(ways)
+    marks = rng.choice(("<{}>", "[[{}]]", "* {} *", "({})"))
+    return Handbook(pages, marks, rng.random() < 0.5, rng.random() < 0.5), rng.choice(ways)
 
 
 def _group(name: str) -> str:
@@ -186,14 +205,24 @@ def _group(name: str) -> str:
 def _to(rng: Random, reader: Handbook, link: str, why: str) -> list[Cell]:
     """From the open page along a link, turning over until it is seen."""
     cells: list[Cell] = []
-    while reader.bracket.format(link) not in reader.read().splitlines():
+    while not reader.shows(link):
         reader.turn_over()
         thought = rng.choice(
             ("What I want is not on this sheet; there is more of it.", "I don't see it yet, so I turn over.")
         )
         cells.append(Cell("print(turn_over())", thought))
-    reader.follow(link)
-    return [*cells, Cell(f'print(follow("{link}"))', why)]
+    called = reader.called(link)
+    reader.follow(called)
+    return [*cells, Cell(f'print(follow("{called}"))', why)]
+
+
+def _astray(rng: Random, reader: Handbook, topic: Topic, thing: str) -> list[Cell]:
+    """To a page that might have told it, and back."""
+    titles = [title for title in reader.pages["start"].links if title != topic.chapter]
+    going = _to(rng, reader, rng.choice(titles), f"None of these names {thing}. I try one of them.")
+    reader.leave()
+    back = (f"{thing} is not told of here, so I go back and try another.", f"No {thing} here. Back to the page before.")
+    return [*going, Cell("print(leave())", rng.choice(back))]
 
 
 def _why(rng: Random, topic: Topic, link: str, thing: str) -> str:

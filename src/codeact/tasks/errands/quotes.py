@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -10,6 +10,7 @@ from codeact.tasks.answers import CENTS
 from codeact.tasks.errands.errand import Errand, answering, check_kind, errand
 from codeact.tasks.oracle import Cell
 from codeact.tools import ToolSource
+from codeact.types import JSON
 
 
 def printing_price(pages: int, per_page: float) -> float:
@@ -25,6 +26,11 @@ def less_percent(amount: float, percent: float) -> float:
 def plus_percent(amount: float, percent: float) -> float:
     """The amount with so many percent of it added; 20 means 20 %."""
     return round(amount * (1 + percent / 100), 4)
+
+
+def percent_of(amount: float, percent: float) -> float:
+    """So many percent of the amount, alone: 20 percent of 50 are 10."""
+    return round(amount * percent / 100, 4)
 
 
 def in_francs(euros: float, rate: float) -> float:
@@ -63,8 +69,7 @@ def _numbers(amounts: Sequence[float]) -> Sequence[float]:
 
 
 TOOLS: Sequence[ToolSource] = (
-    printing_price, less_percent, plus_percent, in_francs, full_price,
-    lowest_amount, highest_amount, difference_of, sum_of,
+    printing_price, in_francs, lowest_amount, highest_amount, difference_of, sum_of,
 )  # fmt: skip
 NUMBERS = ("first", "second", "third")
 
@@ -98,10 +103,11 @@ def offers(rng: Random) -> Errand:
     names = NUMBERS[: len(made)]
     prices = [offer.price for offer in made]
     question, line, name, value, thought = _asked(rng, names, prices)
-    cells = _by_steps(rng, made, names) if rng.random() < 0.4 else _at_once(rng, made, names)
+    way = rng.choice(WAYS)
+    cells = way.cells(rng, made, names)
     told = " ".join(f"The {name}: {offer.told()}." for name, offer in zip(names, made, strict=True))
-    tools = rng.sample(TOOLS, len(TOOLS))
-    if rng.random() < 0.3 and not isinstance(value, str):
+    tools = rng.sample([*TOOLS, *way.tools], len(TOOLS) + len(way.tools))
+    if rng.random() < 0.3 and isinstance(value, float):
         rate = rng.randint(91, 118) / 100
         line, value = f"{line}\n{name} = in_francs({name}, {rate})", in_francs(value, rate)
         question = f"{question} Give it in francs, at {rate} francs for a euro."
@@ -116,7 +122,7 @@ def offers(rng: Random) -> Errand:
     )
 
 
-def _asked(rng: Random, names: Sequence[str], prices: Sequence[float]) -> tuple[str, str, str, float | str, str]:
+def _asked(rng: Random, names: Sequence[str], prices: Sequence[float]) -> tuple[str, str, str, JSON, str]:
     listed = ", ".join(names)
     return rng.choice(
         (
@@ -124,6 +130,8 @@ def _asked(rng: Random, names: Sequence[str], prices: Sequence[float]) -> tuple[
              "Now the lowest of them; the amounts are arguments of their own."),
             ("What is the highest price?", f"price = highest_amount({listed})", "price", max(prices),
              "Now the highest of them; the amounts are arguments of their own."),
+            ("What are the prices, as a list in this order?", f"prices = [{listed}]", "prices", list(prices),
+             "A list of them, in the order of the offers."),
             ("What do all offers cost together?", f"total = sum_of([{listed}])", "total", round(sum(prices), 4),
              "I add them up; sum_of takes a list."),
             ("By how much is the first more expensive than the second? If it is cheaper, the number is negative.",
@@ -169,3 +177,44 @@ def _by_steps(rng: Random, made: Sequence[Offer], names: Sequence[str]) -> list[
         )
         for name, offer in zip(names, made, strict=True)
     ]
+
+
+def _by_parts(rng: Random, made: Sequence[Offer], names: Sequence[str]) -> list[Cell]:
+    """Where a function gives the percentage alone, it has to be taken off or added."""
+    told = ", ".join(f"({offer.pages}, {offer.per_page}, {offer.rebate}, {offer.tax})" for offer in made)
+    code = f"""\
+prices = []
+for pages, per_page, rebate, tax in [{told}]:
+    price = printing_price(pages, per_page)
+    price = price - percent_of(price, rebate)
+    price = price + percent_of(price, tax)
+    print(pages, price)
+    prices.append(price)
+{", ".join(names)} = prices"""
+    return [
+        Cell(
+            code,
+            rng.choice(
+                (
+                    "percent_of gives the rebate and the tax alone, so I take the one off and add the other.",
+                    "For each offer: the pages' price, minus the rebate, plus the tax on what is left. I print all.",
+                )
+            ),
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How prices are worked out, and the functions for it."""
+
+    tools: Sequence[ToolSource]
+    cells: Callable[[Random, Sequence[Offer], Sequence[str]], list[Cell]]
+
+
+WAYS = (
+    Way((full_price, less_percent, plus_percent), _at_once),
+    Way((less_percent, plus_percent), _by_steps),
+    Way((percent_of,), _by_parts),
+    Way((percent_of,), _by_parts),
+)
