@@ -57,6 +57,7 @@ def train(
         raise UsageError("what shall be trained on? give --data FILE, rows as `codeact instruct select` writes them")
     anyio.run(ensure_weights, Store(default_root(os.environ)), base, notices)
     words: dict[str, Any] = {
+        "adapter": options.adapter,
         "general": options.general,
         "validation": options.validation,
         "home": os.environ.get("CODEACT_HOME"),

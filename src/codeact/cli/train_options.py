@@ -46,6 +46,9 @@ class TrainOptions:
         _rows("--pack/--no-pack", metavar=None, help="Several sequences in one pack, each seeing only itself."),
     ] = None
     template: Annotated[Path | None, _rows(help="A chat template in place of the base's own.")] = None
+    adapter: Annotated[
+        Path | None, _learning(metavar="FOLDER", help="Train the adapter in the folder of an earlier training further.")
+    ] = None
     full: Annotated[bool, _learning("--full", help="Train all weights, not an adapter.")] = False
     dpo: Annotated[
         bool, _learning("--dpo", help="The rows are pairs, of which one is to be preferred (instruct export --pairs).")

@@ -30,6 +30,7 @@ from codeact.training import adapt, shortage
 from codeact.training.base_model import load_base
 from codeact.training.base_tokenizer import ARRAYS, read_tokenizer
 from codeact.training.bases import Base, find_base
+from codeact.training.begun import Begun, read_begun
 from codeact.training.callback import Telling, curve
 from codeact.training.chat import Chat, Tokenizer
 from codeact.training.data import Files, Prepared, prepare
@@ -68,10 +69,12 @@ class _Order:
     files: Files
     hashes: Mapping[str, str]  # of the files as they were at the start: hours later another may be in a file's place
     settings: Settings
+    begun: Begun | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What tells this training from others: another of these is another result."""
-        return {"base": self.base.sha256, "files": dict(self.hashes), "settings": asdict(self.settings)}
+        begun = {"adapter": self.begun.sha256} if self.begun else {}
+        return {"base": self.base.sha256, "files": dict(self.hashes), "settings": asdict(self.settings), **begun}
 
 
 def train(
@@ -79,6 +82,7 @@ def train(
     data: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
+    adapter: str | Path | None = None,
     general: Sequence[str | Path] = (),
     validation: Sequence[str | Path] = (),
     home: str | Path | None = None,
@@ -90,16 +94,18 @@ def train(
     """Train on rows, and write an adapter (or, with `full=True`, a whole model) into the folder `out`.
 
     `base` is `local:NAME` of the store below `home` (by default the user's own) or the path of a GGUF file. `general`
-    are other conversations to mix in, `validation` rows to watch the loss on. `stop` is asked after each step: once it
-    says yes, a checkpoint is written, and `resume` goes on from there, as it does after a crash. The other options are
-    the fields of `Settings`. Blocks until the end; on several devices each process calls this (`accelerate launch`).
+    are other conversations to mix in, `validation` rows to watch the loss on. `adapter` is the folder of an earlier
+    training of the same base, whose adapter is trained further and keeps its rank. `stop` is asked after each step:
+    once it says yes, a checkpoint is written, and `resume` goes on from there, as it does after a crash. The other
+    options are the fields of `Settings`. Blocks until the end; on several devices each process calls this (`accelerate
+    launch`).
 
     Raises:
         UsageError: an option, a file or the folder is wrong, or the template does not say what is trained.
         WeightsError: the base is not here or broken.
         SetupError: out of memory (says what to lower), or the folder cannot be written, or its disk is full.
     """
-    order = _order(base, data, general, validation, home, options)
+    order = _order(base, data, adapter, general, validation, home, options)
     folder = Folder(Path(out))
     start = order.as_json()
     process = PartialState(cpu=not torch.cuda.is_available())
@@ -131,6 +137,7 @@ def dry_run(
     base: str | Path,
     data: str | Path | Sequence[str | Path],
     *,
+    adapter: str | Path | None = None,
     general: Sequence[str | Path] = (),
     validation: Sequence[str | Path] = (),
     home: str | Path | None = None,
@@ -144,7 +151,7 @@ def dry_run(
         WeightsError: as `train` does.
         SetupError: as `train` does.
     """
-    order = _order(base, data, general, validation, home, options)
+    order = _order(base, data, adapter, general, validation, home, options)
     with _quiet(), shortage.explained(order.settings):
         model, prepared = _ready(order)
         tokens = sum(map(len, prepared.packs)) * order.settings.epochs
@@ -157,15 +164,18 @@ def dry_run(
 def _order(
     base: str | Path,
     data: str | Path | Sequence[str | Path],
+    adapter: str | Path | None,
     general: Sequence[str | Path],
     validation: Sequence[str | Path],
     home: str | Path | None,
     options: dict[str, Any],
 ) -> _Order:
-    settings = read_settings(options)
+    found = find_base(base, home)
+    begun = None if adapter is None else read_begun(Path(adapter), found)
+    settings = read_settings(begun.settled(options) if begun else options)
     first = (data,) if isinstance(data, (str, Path)) else data
     files = Files(data=_paths(first), general=_paths(general), validation=_paths(validation))
-    return _Order(base=find_base(base, home), files=files, hashes=files.hashes(), settings=settings)
+    return _Order(base=found, files=files, hashes=files.hashes(), settings=settings, begun=begun)
 
 
 def _paths(given: Sequence[str | Path]) -> tuple[Path, ...]:
@@ -180,7 +190,7 @@ def _ready(order: _Order) -> tuple[PreTrainedModel | PeftModel, Prepared]:
     dtype = torch.bfloat16 if in_bfloat16(settings) and not settings.full else torch.float32
     model, _ = load_base(path, dtype=dtype)
     set_seed(settings.seed)  # before the adapter's first weights are drawn
-    return adapt.trainable(model, settings), prepared
+    return adapt.trainable(model, settings, order.begun.folder if order.begun else None), prepared
 
 
 def _tokenizer(path: Path) -> PreTrainedTokenizerFast:
@@ -234,13 +244,14 @@ def _write(
     order: _Order, folder: Folder, model: PreTrainedModel | PeftModel, state: TrainerState, trained: Trained
 ) -> None:
     """The results; the report last, since it says that the training is finished."""
-    model.save_pretrained(str(folder.path))
     if isinstance(model, PeftModel):
+        model.save_pretrained(str(folder.path), selected_adapters=[adapt.TRAINED])
         (folder.path / "README.md").unlink(missing_ok=True)  # peft's form of a model card, with nothing filled in
         write_gguf_adapter(
             model, folder.path / "adapter.gguf", base=order.base.path, provenance=_provenance(order, trained)
         )
     else:
+        model.save_pretrained(str(folder.path))
         _tokenizer(order.base.path).save_pretrained(str(folder.path))
     folder.write(folder.report, _report(order, state, trained))
     folder.clear()
@@ -249,7 +260,8 @@ def _write(
 def _provenance(order: _Order, trained: Trained) -> dict[str, str]:
     """What an adapter itself should say of where it comes from."""
     hashes = {name.replace(" ", "_") + "_sha256": value for name, value in order.hashes.items()}
-    return {**hashes, "seed": str(order.settings.seed), "steps": str(trained.steps)}
+    begun = {"begun_with_sha256": order.begun.sha256} if order.begun else {}
+    return {**hashes, **begun, "seed": str(order.settings.seed), "steps": str(trained.steps)}
 
 
 def _report(order: _Order, state: TrainerState, trained: Trained) -> Mapping[str, Any]:
@@ -257,6 +269,7 @@ def _report(order: _Order, state: TrainerState, trained: Trained) -> Mapping[str
     return {
         "schema": 1,
         "base": {"name": order.base.name, "sha256": order.base.sha256},
+        **({"adapter": {"name": order.begun.folder.name, "sha256": order.begun.sha256}} if order.begun else {}),
         "data": [
             {"for": group, "file": path.name, "sha256": order.hashes[f"{group} {number}"]}
             for group, paths in groups.items()

@@ -2,7 +2,8 @@
 
 The loss of a pair is -log σ(β ((log π(c) - log ρ(c)) - (log π(r) - log ρ(r)))), where π(c) is what the trained model
 makes of all that the assistant says in the chosen way, and ρ(c) what the base does. The base is the same model without
-its adapter, so nothing is loaded twice; and the beginning that both ways share is computed once (see `packing`).
+its adapter, or with the one that is trained further as that was, so nothing large is loaded twice; and the beginning
+that both ways share is computed once (see `packing`).
 """
 
 # torch's and transformers' annotations are open in places
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
+from codeact.training.adapt import as_it_began
 from codeact.training.packing import Pack, collate, side_by_side
 from codeact.training.trainer import AssistantTrainer, Batch, token_losses
 
@@ -54,10 +56,9 @@ class PreferenceTrainer(AssistantTrainer):
 
     def summed(self, model: torch.nn.Module, inputs: Batch) -> tuple[torch.Tensor, int]:
         """The loss over pairs."""
-        trained = log_probabilities(model, inputs)
-        adapter: Any = self.accelerator.unwrap_model(model)
-        with torch.no_grad(), adapter.disable_adapter():
+        with torch.no_grad(), as_it_began(self.accelerator.unwrap_model(model)):
             base = log_probabilities(model, inputs)
+        trained = log_probabilities(model, inputs)
         found = margins(trained, base, self.settings.beta)
         self._margins += found.detach().tolist()
         return -logsigmoid(found).sum(), len(found)
