@@ -63,6 +63,18 @@ def test_the_smallest_recipe_goes_the_whole_road(tmp_path: Path, smollm2: str, w
         cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
     assert written.returncode == 0, written.stderr
+    (tmp_path / "questions.txt").write_text("Hello!\nWhat is the capital of Norway?\n")
+    asked = subprocess.run(
+        [sys.executable, RECIPES / "own_answers.py", f"local:{smollm2}", "--out", "talk.jsonl",
+         "--questions", "questions.txt", "--tokens", "120"],
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stderr
+    talks = [json.loads(line) for line in (tmp_path / "talk.jsonl").read_text().splitlines()]
+    assert talks
+    for talk in talks:
+        assert [message["role"] for message in talk["messages"]][-2:] == ["user", "assistant"]
+        assert talk["messages"][-1]["content"]
     shipped = subprocess.run(
         [sys.executable, RECIPES / "ship.py", tmp_path / "out/adapter", "codeact-tiny", "--base", smollm2,
          "--description", "acts a little", "--into", tmp_path / "adapters"],
