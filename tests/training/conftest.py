@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,12 @@ def base(base_file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Shared: who changes the model puts it back."""
     torch.set_num_threads(1)
     return load_base(base_file)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """So that sums are the same each time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -26,6 +26,8 @@ from codeact.training.settings import Settings
 from codeact.training.shortage import explained
 from codeact.training.trainer import share_of_rate
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # so that sums are the same in every process, on every machine
 OPTIONS: dict[str, Any] = {"length": 128, "batch": 2, "epochs": 2, "rank": 4, "rate": 2e-3, "save_every": 4}
 
@@ -41,14 +43,6 @@ def write_rows(path: Path, count: int = 12, answer: str = "It is") -> Path:
             messages = [{"role": role, "content": content} for role, content in talk]
             file.write(json.dumps({"id": f"r{number}", "messages": messages}) + "\n")
     return path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
