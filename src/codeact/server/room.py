@@ -51,9 +51,7 @@ class Room:
         self.telling = shared.telling(chat.id)
         self.oversight = Oversight(shared, self.telling, chat)
         self.course: Course | None = None  # None: asleep
-        self.woken: StateKept | None = (
-            None  # what was left of the interpreter when it was last woken, until `/execute` says so
-        )
+        self.woken: StateKept | None = None  # what was left when it was last woken, until `/execute` says so
         self.used_at = time.monotonic()
         self._keeper = keeper
         self._doing = ""  # what the chat is not to be disturbed in, in words

@@ -11,8 +11,8 @@ from typing import Any
 from codeact.errors import UsageError
 from codeact.models.fingerprint import fingerprint
 from codeact.training.bases import Base
-
-_CONFIG, _TENSORS, _REPORT = "adapter_config.json", "adapter_model.safetensors", "training.json"
+from codeact.training.folder import Folder
+from codeact.training.gguf_adapter import CONFIG, TENSORS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,8 @@ def read_begun(folder: Path, base: Base) -> Begun:
         UsageError: there is none, or it is of another base.
     """
     try:
-        config = json.loads((folder / _CONFIG).read_bytes())
-        trained = json.loads((folder / _REPORT).read_bytes())
+        config = json.loads((folder / CONFIG).read_bytes())
+        trained = json.loads(Folder(folder).report.read_bytes())
         rank, alpha, of = int(config["r"]), int(config["lora_alpha"]), trained["base"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
@@ -61,4 +61,4 @@ def read_begun(folder: Path, base: Base) -> Begun:
             f"the adapter {str(folder)!r} was trained on {of['name']} (sha256 {of['sha256'][:12]}…), and "
             f"{base.name} is another ({base.sha256[:12]}…)"
         )
-    return Begun(folder=folder, sha256=fingerprint(folder / _TENSORS), rank=rank, alpha=alpha)
+    return Begun(folder=folder, sha256=fingerprint(folder / TENSORS), rank=rank, alpha=alpha)

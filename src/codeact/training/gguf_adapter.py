@@ -30,7 +30,7 @@ from codeact.training.architectures import Anatomy, read_anatomy, read_config
 from codeact.training.base_model import parameter_shapes
 
 _ROOT = "base_model.model."  # before the names of peft
-_CONFIG, _TENSORS = "adapter_config.json", "adapter_model.safetensors"  # what peft saves
+CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"  # what peft saves
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _LARGEST = float(np.finfo(np.float16).max)
 
@@ -106,10 +106,10 @@ def _of_model(model: PeftModel) -> _Trained:
 
 
 def _of_folder(folder: Path) -> _Trained:
-    for name in (_CONFIG, _TENSORS):
+    for name in (CONFIG, TENSORS):
         if not (folder / name).is_file():
             raise UsageError(f"{str(folder)!r} is not the folder of a LoRA that peft saved: it has no {name}")
-    return _trained(load_file(folder / _TENSORS), json.loads((folder / _CONFIG).read_bytes()))
+    return _trained(load_file(folder / TENSORS), json.loads((folder / CONFIG).read_bytes()))
 
 
 def _trained(tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> _Trained:

@@ -7,14 +7,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import cast
 
-from codeact.errors import UsageError
 from codeact.tasks.analysis.questions import KINDS
 from codeact.tasks.analysis.sheet import Sheet, sheet
 from codeact.tasks.analysis.told import Told
 from codeact.tasks.base import Environment, Profile, Rules, Suite, Task
 from codeact.tasks.oracle import Cells
+from codeact.tasks.turns import kinds_in_turn
 from codeact.tools import ToolSource
 
 RULES = Rules(turns=12, attempts=2)
@@ -35,12 +34,8 @@ def tasks(*, seed: int = 0, count: int = 40, kinds: str | Sequence[str] = tuple(
     Raises:
         UsageError: no such kind, or a count below 1.
     """
-    names = [kinds] if isinstance(kinds, str) else list(kinds)
-    if unknown := [name for name in names if name not in KINDS]:
-        raise UsageError(f"analysis has no kind {unknown[0]!r}; there are: {', '.join(KINDS)}")
-    if not isinstance(cast("object", count), int) or count < 1 or not names:
-        raise UsageError(f"analysis needs a count of 1 or more and a kind, not count={count!r}, kinds={kinds!r}")
-    return tuple(_task(names[number % len(names)], seed, number) for number in range(count))
+    names = kinds_in_turn("analysis", KINDS, kinds, count)
+    return tuple(_task(kind, seed, number) for number, kind in enumerate(names))
 
 
 def _task(kind: str, seed: int, number: int) -> Task:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import cast
 
-from codeact.errors import UsageError
 from codeact.tasks.base import Profile, Rules, Suite, Task
 from codeact.tasks.errands import beads, catalogue, codes, handbook, hiring, listings, pipes, quotes, sending
 from codeact.tasks.errands.errand import Generate
 from codeact.tasks.errands.slips import with_slip
 from codeact.tasks.oracle import Cells
+from codeact.tasks.turns import kinds_in_turn
 
 KINDS: Mapping[str, Generate] = {
     "chain": pipes.chain,
@@ -48,12 +47,8 @@ def tasks(*, seed: int = 0, count: int = 44, kinds: str | Sequence[str] = tuple(
     Raises:
         UsageError: no such kind, or a count below 1.
     """
-    names = [kinds] if isinstance(kinds, str) else list(kinds)
-    if unknown := [name for name in names if name not in KINDS]:
-        raise UsageError(f"errands has no kind {unknown[0]!r}; there are: {', '.join(KINDS)}")
-    if not isinstance(cast("object", count), int) or count < 1 or not names:
-        raise UsageError(f"errands needs a count of 1 or more and a kind, not count={count!r}, kinds={kinds!r}")
-    return tuple(_task(names[number % len(names)], seed, number) for number in range(count))
+    names = kinds_in_turn("errands", KINDS, kinds, count)
+    return tuple(_task(kind, seed, number) for number, kind in enumerate(names))
 
 
 def _task(kind: str, seed: int, number: int) -> Task:
